@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/rejection.h"
+#include "core/table_schema.h"
+#include "core/write_plan.h"
+
+namespace batchsql {
+
+// What an error of the database asks for; docs/errors.md tables the codes.
+enum class ErrorClass : uint8_t {
+  kNone,
+  kRetry,      // the transaction, after a wait
+  kReconnect,  // a new connection, then as kRetry
+  kRow,        // a row's fault: isolate it
+  kPause,      // a person must mend something; probe slowly until it works
+  kFatal,      // the pipeline stops
+  kUnknown,    // not in the table: a bounded number of retries, then as kPause
+};
+
+std::string_view ErrorClassName(ErrorClass error_class);
+
+// An error, classified by its code, never by its text.
+struct DatabaseError {
+  ErrorClass error_class = ErrorClass::kNone;
+  std::string code;     // SQLSTATE, MySQL's error number or SQLite's extended code's name
+  std::string message;  // empty for kRow: a driver's text may quote the row's values
+  RejectReason reason = RejectReason::kNone;  // kRow
+  std::string column;                         // kRow, where the database tells
+
+  bool ok() const { return error_class == ErrorClass::kNone; }
+};
+
+// A row that the database refused while its neighbours were committed.
+struct RowFailure {
+  RowRef row;  // never one of plan.merged
+  DatabaseError error;
+};
+
+// What became of one plan.
+struct WriteOutcome {
+  enum class Kind : uint8_t {
+    kCommitted,     // all rows but `failures`
+    kNotCommitted,  // nothing of it is in the table; `error` says why
+    kInDoubt,       // COMMIT was handed over and its answer did not come
+  };
+  Kind kind = Kind::kNotCommitted;
+  DatabaseError error;
+  std::vector<RowFailure> failures;
+};
+
+// A column to be created, as inferred from rows.
+struct NewColumn {
+  std::string name;
+  ColumnType type = ColumnType::kText;
+  bool in_key = false;  // part of the new table's primary key, hence NOT NULL
+
+  bool operator==(const NewColumn&) const = default;
+};
+
+// One connection to a target, opened when first needed and again after it was lost. One thread at a
+// time. Drivers' exceptions end in the implementations.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // Reads the table's columns and keys. NOT_FOUND: no such table. UNAVAILABLE: the database is out
+  // of reach or busy, try again. FAILED_PRECONDITION: the table, or one of its columns, cannot be
+  // written faithfully, or the rule does not fit it, or a person must mend something.
+  virtual absl::StatusOr<TableSchema> Describe(const TableName& name, const WriteRule& rule) = 0;
+
+  // Creates the table unless it exists. Commits whatever is open: never within Write. Errors as
+  // Describe.
+  virtual absl::Status CreateTable(const TableName& name,
+                                   absl::Span<const NewColumn> columns) = 0;
+  // Adds those of the columns that the table lacks, all nullable. Errors as Describe.
+  virtual absl::Status AddColumns(const TableName& name, absl::Span<const NewColumn> columns) = 0;
+
+  // Writes the plan in one transaction: all of it but the rows that the database refuses, or nothing.
+  virtual WriteOutcome Write(const WritePlan& plan) = 0;
+
+  // A connection is open, as far as is known without asking.
+  virtual bool connected() const = 0;
+  // Closes the connection, if any; the next call opens a new one.
+  virtual void Disconnect() = 0;
+};
+
+}  // namespace batchsql

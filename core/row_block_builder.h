@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "core/rejection.h"
+#include "core/row_block.h"
+#include "core/table_schema.h"
+#include "core/value.h"
+
+namespace batchsql {
+
+// What a request became: the rows that passed, and the rows that did not.
+struct BuiltRows {
+  std::optional<RowBlock> block;       // none when every row was refused
+  std::vector<RowRejection> rejected;  // ascending by row, one per row: the first fault found
+};
+
+// Checks a request's cells against a table and builds its RowBlock. Every decoder uses it, so that
+// a value means the same whichever way it came.
+//
+// Use: Start; Column for each name; then, row by row, Append for the row's cells and EndRow, or,
+// column by column, AppendColumn for each; then Finish. Scratch memory is kept from one request to
+// the next: a builder that is used again allocates nothing per row. One thread at a time.
+class RowBlockBuilder {
+ public:
+  // `schema` must stay alive until Finish.
+  void Start(const TableSchema& schema);
+
+  // Index for Append of the column called `name`, bound now if it is new. An unknown name is bound
+  // too: each row with a cell for it is refused. INVALID_ARGUMENT when the request binds more than
+  // `columns_max`.
+  absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
+  uint32_t bound_columns() const { return bound_; }
+
+  // Appends the current row's cell. Columns come in any order, each at most once a row; those left
+  // out are absent.
+  void Append(uint32_t column, const Value& value);
+  void EndRow();
+
+  // Appends a whole column of `rows` cells. `states` is empty or has one byte a row.
+  struct ColumnData {
+    Value::Kind kind = Value::Kind::kAbsent;
+    absl::Span<const uint8_t> states;
+    const char* fixed = nullptr;  // 8 bytes a row, unaligned, little-endian; bool: one byte
+    std::string_view heap;        // kText, kBytes
+    const char* ends = nullptr;   // 4 bytes a row, unaligned, little-endian, checked by the caller
+  };
+  void AppendColumn(uint32_t column, const ColumnData& data, uint32_t rows);
+  // Ends `rows` rows at once after AppendColumn.
+  void EndRows(uint32_t rows);
+
+  uint32_t rows() const { return rows_; }
+  // Bytes held so far; what Finish will need, roughly.
+  size_t size_bytes() const;
+
+  BuiltRows Finish();
+
+ private:
+  struct Cells {
+    int schema_index = -1;  // -1: unknown to the table
+    std::string name;
+    std::vector<uint64_t> fixed;
+    std::vector<uint32_t> ends;
+    std::vector<char> heap;
+    std::vector<uint8_t> states;  // empty until the first cell that is no value
+    uint32_t rows = 0;
+    void Clear();
+    void PushState(CellState state);
+    void PushEmpty(bool variable, CellState state);
+  };
+
+  const Column& ColumnOf(const Cells& cells) const;
+  RejectReason AppendCell(Cells& cells, const Value& value);
+  void AppendChecked(Cells& cells, const Value& value);
+  bool AppendIntsFast(Cells& cells, const ColumnData& data, uint32_t rows);
+  bool AppendTextsFast(Cells& cells, const ColumnData& data, uint32_t rows);
+  void Reject(uint32_t row, const Cells& cells, RejectReason reason, Value::Kind kind);
+  void CheckMissing(uint32_t first_row, uint32_t end_row);
+  size_t LayOut(const std::vector<uint32_t>& kept, bool all, std::vector<RowBlock::ColumnEntry>& entries,
+                uint32_t* source_offset) const;
+  void CopyColumn(const Cells& cells, const RowBlock::ColumnEntry& entry,
+                  const std::vector<uint32_t>& kept, bool all, char* buffer) const;
+
+  const TableSchema* schema_ = nullptr;
+  std::vector<Cells> cells_;  // more than `bound_`: scratch of earlier requests
+  uint32_t bound_ = 0;
+  uint32_t hint_ = 0;  // next column expected by BindColumn
+  uint32_t rows_ = 0;
+  std::vector<int> bound_of_schema_;   // schema index → index in cells_, -1
+  std::vector<uint16_t> required_;     // NOT NULL without default
+  std::vector<RowRejection> rejected_;
+  std::vector<uint8_t> row_refused_;   // one byte a row; empty while no row was refused
+};
+
+}  // namespace batchsql
