@@ -72,7 +72,7 @@ copy_network_settings() {
 
 network_environment() {
   env -0 | grep -zE '^(https?_proxy|no_proxy|all_proxy|HTTPS?_PROXY|NO_PROXY|ALL_PROXY|PIP_[A-Z_]+)=' |
-    grep -zv '^PIP_CERT=' || true
+    grep -zvE '^PIP_(CERT=|FIND_LINKS=/)' || true
   if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
     printf 'PIP_CERT=/etc/host-certificates.crt\0'
   fi
