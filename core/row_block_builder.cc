@@ -239,12 +239,22 @@ void RowBlockBuilder::AppendColumn(uint32_t column, const ColumnData& data, uint
     const Value value = state == CellState::kValue  ? ValueAt(data, row)
                         : state == CellState::kNull ? Value::Null()
                                                     : Value();
-    if (cells.schema_index < 0 && value.kind != Value::Kind::kAbsent) {
-      Reject(rows_ + row, cells, RejectReason::kUnknownColumn, value.kind);
-    } else if (cells.schema_index >= 0) {
-      AppendChecked(cells, value);
-    }
+    AppendToColumn(column, value, row);
   }
+}
+
+void RowBlockBuilder::AppendToColumn(uint32_t column, const Value& value, uint32_t row) {
+  Cells& cells = cells_[column];
+  if (cells.schema_index >= 0) {
+    AppendChecked(cells, value);
+  } else if (value.kind != Value::Kind::kAbsent) {
+    Reject(rows_ + row, cells, RejectReason::kUnknownColumn, value.kind);
+  }
+}
+
+bool RowBlockBuilder::has_unknown_column() const {
+  return std::any_of(cells_.begin(), cells_.begin() + bound_,
+                     [](const Cells& cells) { return cells.schema_index < 0; });
 }
 
 // Integers that need no conversion and are all in range: one pass and one copy.

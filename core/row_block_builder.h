@@ -40,6 +40,8 @@ class RowBlockBuilder {
   // `columns_max`.
   absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
   uint32_t bound_columns() const { return bound_; }
+  // Some bound column is unknown to the table.
+  bool has_unknown_column() const;
 
   // Appends the current row's cell. Columns come in any order, each at most once a row; those left
   // out are absent.
@@ -55,6 +57,8 @@ class RowBlockBuilder {
     const char* ends = nullptr;   // 4 bytes a row, unaligned, little-endian, checked by the caller
   };
   void AppendColumn(uint32_t column, const ColumnData& data, uint32_t rows);
+  // Appends the cell of the `row`-th row after the last EndRows, as AppendColumn does for all.
+  void AppendToColumn(uint32_t column, const Value& value, uint32_t row);
   // Ends `rows` rows at once after AppendColumn.
   void EndRows(uint32_t rows);
 
