@@ -30,10 +30,10 @@ std::string_view ErrorClassName(ErrorClass error_class);
 // An error, classified by its code, never by its text.
 struct DatabaseError {
   ErrorClass error_class = ErrorClass::kNone;
-  std::string code;     // SQLSTATE, MySQL's error number or SQLite's extended code's name
-  std::string message;  // empty for kRow: a driver's text may quote the row's values
+  std::string code{};     // SQLSTATE, MySQL's error number or SQLite's extended code's name
+  std::string message{};  // empty for kRow: a driver's text may quote the row's values
   RejectReason reason = RejectReason::kNone;  // kRow
-  std::string column;                         // kRow, where the database tells
+  std::string column{};                       // kRow, where the database tells
 
   bool ok() const { return error_class == ErrorClass::kNone; }
 };
@@ -54,6 +54,8 @@ struct WriteOutcome {
   Kind kind = Kind::kNotCommitted;
   DatabaseError error;
   std::vector<RowFailure> failures;
+  // Of plan.coalesced_rows, those that were not tried by themselves after all.
+  uint64_t coalesced_rows = 0;
 };
 
 // A column to be created, as inferred from rows.

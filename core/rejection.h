@@ -30,9 +30,9 @@ std::string_view RejectReasonName(RejectReason reason);
 // One refused row of a request. Never holds the row's values.
 struct RowRejection {
   uint32_t row = 0;  // index in the request
-  std::string field;
+  std::string field{};
   RejectReason reason = RejectReason::kNone;
-  std::string detail;
+  std::string detail{};
 };
 
 }  // namespace batchsql

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/rejection.h"
 #include "core/row_block.h"
@@ -82,10 +82,11 @@ class RowBlockBuilder {
   bool AppendTextsFast(Cells& cells, const ColumnData& data, uint32_t rows);
   void Reject(uint32_t row, const Cells& cells, RejectReason reason, Value::Kind kind);
   void CheckMissing(uint32_t first_row, uint32_t end_row);
-  size_t LayOut(const std::vector<uint32_t>& kept, bool all, std::vector<RowBlock::ColumnEntry>& entries,
-                uint32_t* source_offset) const;
-  void CopyColumn(const Cells& cells, const RowBlock::ColumnEntry& entry,
-                  const std::vector<uint32_t>& kept, bool all, char* buffer) const;
+  void RejectNamed(uint32_t row, std::string_view field, RejectReason reason, std::string detail);
+  RowBlock MakeBlock(bool all) const;
+  RowBlock::ColumnEntry LayOut(const Cells& cells, uint32_t rows, size_t* at) const;
+  void CopyColumn(const Cells& cells, const RowBlock::ColumnEntry& entry, bool all,
+                  char* buffer) const;
 
   const TableSchema* schema_ = nullptr;
   std::vector<Cells> cells_;  // more than `bound_`: scratch of earlier requests
@@ -96,6 +97,8 @@ class RowBlockBuilder {
   std::vector<uint16_t> required_;     // NOT NULL without default
   std::vector<RowRejection> rejected_;
   std::vector<uint8_t> row_refused_;   // one byte a row; empty while no row was refused
+  std::vector<uint32_t> kept_;         // Finish: the rows that passed, where some did not
+  std::string scratch_;                // converted text of one cell
 };
 
 }  // namespace batchsql

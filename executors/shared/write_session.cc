@@ -43,6 +43,7 @@ class Bisection {
   }
 
   std::vector<RowFailure> TakeFailures() { return std::move(failures_); }
+  uint64_t coalesced_rows() const { return plan_.coalesced_rows - uncoalesced_; }
 
  private:
   // Writes the rows under a savepoint, halving on a row's fault. Depth is log2(rows).
@@ -80,8 +81,10 @@ class Bisection {
       failures_.push_back({row, std::move(fault)});
       return {};
     }
+    uncoalesced_ += originals->second.size() - 1;
     for (const RowRef& original : originals->second) {
-      const std::vector<uint16_t> columns = CarriedColumns(*plan_.blocks[original.block], original.row);
+      const std::vector<uint16_t> columns =
+          CarriedColumns(*plan_.blocks[original.block], original.row);
       const RowRange range{original.block, original.row, original.row + 1};
       DatabaseError original_fault;
       if (DatabaseError error = TryRows(columns, {&range, 1}, &original_fault); !error.ok()) {
@@ -95,6 +98,7 @@ class Bisection {
   WriteSession& session_;
   const WritePlan& plan_;
   std::vector<RowFailure> failures_;
+  uint64_t uncoalesced_ = 0;
 };
 
 DatabaseError WriteWhole(WriteSession& session, const WritePlan& plan) {
@@ -108,17 +112,20 @@ DatabaseError WriteWhole(WriteSession& session, const WritePlan& plan) {
 
 WriteOutcome Abandon(WriteSession& session, DatabaseError error) {
   if (session.InTransaction()) session.Rollback();
-  return {Kind::kNotCommitted, std::move(error), {}};
+  return {Kind::kNotCommitted, std::move(error), {}, 0};
 }
 
-WriteOutcome CommitOrAbandon(WriteSession& session, std::vector<RowFailure> failures) {
+WriteOutcome CommitOrAbandon(WriteSession& session, std::vector<RowFailure> failures,
+                             uint64_t coalesced_rows) {
   if (!session.InTransaction()) {
     return Abandon(session, {ErrorClass::kRetry, "", "the transaction ended before its commit"});
   }
   WriteSession::CommitResult result = session.Commit();
-  if (result.kind == Kind::kCommitted) return {result.kind, {}, std::move(failures)};
+  if (result.kind == Kind::kCommitted) {
+    return {result.kind, {}, std::move(failures), coalesced_rows};
+  }
   if (result.kind == Kind::kNotCommitted) return Abandon(session, std::move(result.error));
-  return {result.kind, std::move(result.error), {}};
+  return {result.kind, std::move(result.error), {}, 0};
 }
 
 WriteOutcome RunIsolating(WriteSession& session, const WritePlan& plan) {
@@ -127,7 +134,7 @@ WriteOutcome RunIsolating(WriteSession& session, const WritePlan& plan) {
   if (DatabaseError error = bisection.Run(); !error.ok()) {
     return Abandon(session, std::move(error));
   }
-  return CommitOrAbandon(session, bisection.TakeFailures());
+  return CommitOrAbandon(session, bisection.TakeFailures(), bisection.coalesced_rows());
 }
 
 }  // namespace
@@ -135,7 +142,7 @@ WriteOutcome RunIsolating(WriteSession& session, const WritePlan& plan) {
 WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan) {
   if (DatabaseError error = session.Begin(); !error.ok()) return Abandon(session, std::move(error));
   DatabaseError error = WriteWhole(session, plan);
-  WriteOutcome outcome = error.ok() ? CommitOrAbandon(session, {})
+  WriteOutcome outcome = error.ok() ? CommitOrAbandon(session, {}, plan.coalesced_rows)
                                     : Abandon(session, std::move(error));
   if (outcome.kind == Kind::kNotCommitted && IsRowFault(outcome.error)) {
     return RunIsolating(session, plan);

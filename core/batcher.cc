@@ -1,0 +1,52 @@
+#include "core/batcher.h"
+
+#include <utility>
+
+namespace batchsql {
+
+void Batcher::Add(QueuedBlock block) {
+  rows_ += block.rows.rows();
+  bytes_ += block.rows.size_bytes();
+  queue_.push_back(std::move(block));
+}
+
+void Batcher::PutBack(std::vector<QueuedBlock> blocks) {
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    rows_ += block->rows.rows();
+    bytes_ += block->rows.size_bytes();
+    queue_.push_front(std::move(*block));
+  }
+}
+
+bool Batcher::Due(TimePoint now) const {
+  if (queue_.empty()) return false;
+  return rows_ >= limits_.rows_max || bytes_ >= limits_.bytes_max || now >= *due_at();
+}
+
+std::optional<TimePoint> Batcher::oldest() const {
+  if (queue_.empty()) return std::nullopt;
+  return queue_.front().accepted_at;
+}
+
+std::optional<TimePoint> Batcher::due_at() const {
+  if (queue_.empty()) return std::nullopt;
+  return queue_.front().accepted_at + limits_.linger;
+}
+
+Batch Batcher::Take() {
+  Batch batch;
+  while (!queue_.empty() && batch.rows < limits_.rows_max && batch.bytes < limits_.bytes_max) {
+    QueuedBlock& next = queue_.front();
+    if (batch.schema != nullptr && batch.schema != next.schema) break;
+    batch.schema = next.schema;
+    batch.rows += next.rows.rows();
+    batch.bytes += next.rows.size_bytes();
+    batch.blocks.push_back(std::move(next));
+    queue_.pop_front();
+  }
+  rows_ -= batch.rows;
+  bytes_ -= batch.bytes;
+  return batch;
+}
+
+}  // namespace batchsql
