@@ -76,8 +76,8 @@ bool SetReal(const MySqlColumnFacts& facts, Column& column) {
 
 // Binary and without padding: the only text whose equality is that of its bytes.
 bool IsByteCollation(std::string_view collation) {
-  return absl::EndsWith(collation, "_bin") &&
-         (absl::StrContains(collation, "nopad") || absl::StrContains(collation, "_0900_"));
+  return collation.ends_with("_bin") && (collation.find("nopad") != std::string_view::npos ||
+                                         collation.find("_0900_") != std::string_view::npos);
 }
 
 bool SetText(const MySqlColumnFacts& facts, Column& column) {

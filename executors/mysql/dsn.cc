@@ -4,17 +4,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
+#include "core/strings.h"
 
 namespace batchsql {
 namespace {
 
 absl::Status Invalid(std::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat("MySQL DSN: ", what));
+  return absl::InvalidArgumentError(absl::StrCat("MySQL DSN: ", AsAbsl(what)));
 }
 
 int HexDigit(char c) {
@@ -44,7 +43,7 @@ std::optional<std::string> PercentDecode(std::string_view text) {
 // Decodes `text` into `*target`; `name` says in an error which part it was.
 absl::Status Decode(std::string_view text, std::string_view name, std::string* target) {
   std::optional<std::string> decoded = PercentDecode(text);
-  if (!decoded) return Invalid(absl::StrCat("bad percent-encoding in the ", name));
+  if (!decoded) return Invalid(absl::StrCat("bad percent-encoding in the ", AsAbsl(name)));
   *target = *std::move(decoded);
   return absl::OkStatus();
 }
@@ -60,7 +59,7 @@ absl::Status ParseCredentials(std::string_view text, MySqlAddress& address) {
 
 absl::Status ParsePort(std::string_view text, MySqlAddress& address) {
   uint32_t port = 0;
-  if (!absl::SimpleAtoi(text, &port) || port == 0 || port > UINT16_MAX) return Invalid("bad port");
+  if (!absl::SimpleAtoi(AsAbsl(text), &port) || port == 0 || port > UINT16_MAX) return Invalid("bad port");
   address.port = static_cast<uint16_t>(port);
   return absl::OkStatus();
 }
@@ -114,7 +113,8 @@ std::string* ParameterOf(std::string_view key, MySqlAddress& address, std::strin
 
 absl::Status ParseParameters(std::string_view text, MySqlAddress& address) {
   std::string mode;
-  for (std::string_view pair : absl::StrSplit(text, '&', absl::SkipEmpty())) {
+  for (absl::string_view piece : absl::StrSplit(AsAbsl(text), '&', absl::SkipEmpty())) {
+    const std::string_view pair = AsStd(piece);
     const size_t equals = pair.find('=');
     const std::string_view key = pair.substr(0, equals);
     std::string* target = ParameterOf(key, address, &mode);
@@ -139,10 +139,11 @@ std::string MySqlAddress::ToString() const {
 }
 
 absl::StatusOr<MySqlAddress> ParseMySqlDsn(std::string_view dsn) {
-  if (!absl::ConsumePrefix(&dsn, "mysql://") && !absl::ConsumePrefix(&dsn, "mariadb://")) {
+  if (!dsn.starts_with("mysql://") && !dsn.starts_with("mariadb://")) {
     return Invalid("must start with mysql://");
   }
-  if (absl::StrContains(dsn, '#')) return Invalid("'#' must be written %23");
+  dsn.remove_prefix(dsn.find("://") + 3);
+  if (dsn.find('#') != std::string_view::npos) return Invalid("'#' must be written %23");
   MySqlAddress address;
   const size_t question = dsn.find('?');
   std::string_view path = dsn.substr(0, question);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "core/strings.h"
 
 namespace batchsql {
 namespace {
@@ -109,7 +110,7 @@ std::string_view ColumnTypeText(const NewColumn& column) {
 }  // namespace
 
 std::string QuoteMySqlIdentifier(std::string_view name) {
-  return absl::StrCat("`", absl::StrReplaceAll(name, {{"`", "``"}}), "`");
+  return absl::StrCat("`", absl::StrReplaceAll(AsAbsl(name), {{"`", "``"}}), "`");
 }
 
 std::string QuoteMySqlTable(const TableName& name) {
@@ -169,7 +170,7 @@ absl::StatusOr<std::string> MakeMySqlCreateTable(const TableName& name,
   for (const NewColumn& column : columns) {
     if (absl::Status status = CheckMySqlIdentifier(column.name); !status.ok()) return status;
     const std::string quoted = QuoteMySqlIdentifier(column.name);
-    parts.push_back(absl::StrCat(quoted, " ", ColumnTypeText(column),
+    parts.push_back(absl::StrCat(quoted, " ", AsAbsl(ColumnTypeText(column)),
                                  column.in_key ? " NOT NULL" : " NULL"));
     if (column.in_key) key.push_back(quoted);
   }
@@ -184,7 +185,8 @@ absl::StatusOr<std::string> MakeMySqlAddColumn(const TableName& name, const NewC
   if (absl::Status status = CheckMySqlTable(name); !status.ok()) return status;
   if (absl::Status status = CheckMySqlIdentifier(column.name); !status.ok()) return status;
   return absl::StrCat("ALTER TABLE ", QuoteMySqlTable(name), " ADD COLUMN ",
-                      QuoteMySqlIdentifier(column.name), " ", ColumnTypeText(column), " NULL");
+                      QuoteMySqlIdentifier(column.name), " ",
+                      AsAbsl(ColumnTypeText(column)), " NULL");
 }
 
 }  // namespace batchsql
