@@ -26,6 +26,8 @@ struct QueuedBlock {
   Lsn first_lsn = 0;  // of the block's first row; the others follow
   std::string producer_id;
   uint64_t sequence = 0;
+  // Rows that no longer fit the table after it was altered; no longer in `rows`.
+  std::vector<RowRejection> refused;
 };
 
 // Rows that are written by one flush: blocks in LSN order, of one schema.

@@ -77,6 +77,7 @@ void RowBlockBuilder::Cells::PushEmpty(bool variable, CellState state) {
 
 void RowBlockBuilder::Start(const TableSchema& schema) {
   schema_ = &schema;
+  original_ = nullptr;
   for (uint32_t i = 0; i < bound_; ++i) cells_[i].Clear();
   bound_ = 0;
   hint_ = 0;
@@ -91,6 +92,11 @@ void RowBlockBuilder::Start(const TableSchema& schema) {
   }
   rejected_.clear();
   row_refused_.clear();
+}
+
+void RowBlockBuilder::StartFrom(const TableSchema& schema, const RowBlock& original) {
+  Start(schema);
+  original_ = &original;
 }
 
 absl::StatusOr<uint32_t> RowBlockBuilder::BindColumn(std::string_view name, uint32_t columns_max) {
@@ -233,12 +239,22 @@ void RowBlockBuilder::AppendColumn(uint32_t column, const ColumnData& data, uint
     const Value value = state == CellState::kValue  ? ValueAt(data, row)
                         : state == CellState::kNull ? Value::Null()
                                                     : Value();
-    if (cells.schema_index < 0 && value.kind != Value::Kind::kAbsent) {
-      Reject(rows_ + row, cells, RejectReason::kUnknownColumn, value.kind);
-    } else if (cells.schema_index >= 0) {
-      AppendChecked(cells, value);
-    }
+    AppendToColumn(column, value, row);
   }
+}
+
+void RowBlockBuilder::AppendToColumn(uint32_t column, const Value& value, uint32_t row) {
+  Cells& cells = cells_[column];
+  if (cells.schema_index >= 0) {
+    AppendChecked(cells, value);
+  } else if (value.kind != Value::Kind::kAbsent) {
+    Reject(rows_ + row, cells, RejectReason::kUnknownColumn, value.kind);
+  }
+}
+
+bool RowBlockBuilder::has_unknown_column() const {
+  return std::any_of(cells_.begin(), cells_.begin() + bound_,
+                     [](const Cells& cells) { return cells.schema_index < 0; });
 }
 
 // Integers that need no conversion and are all in range: one pass and one copy.
@@ -323,7 +339,20 @@ BuiltRows RowBlockBuilder::Finish() {
     }
   }
   if (rows_ > 0 && (all || !kept_.empty())) built.block = MakeBlock(all);
+  if (original_ != nullptr) {
+    for (RowRejection& rejection : built.rejected) {
+      rejection.row = original_->source_row(rejection.row);
+    }
+  }
   return built;
+}
+
+void RowBlockBuilder::CopySources(uint32_t rows, bool all, char* to) const {
+  for (uint32_t i = 0; i < rows; ++i) {
+    uint32_t source = all ? i : kept_[i];
+    if (original_ != nullptr) source = original_->source_row(source);
+    std::memcpy(to + i * sizeof(source), &source, sizeof(source));
+  }
 }
 
 RowBlock RowBlockBuilder::MakeBlock(bool all) const {
@@ -336,9 +365,10 @@ RowBlock RowBlockBuilder::MakeBlock(bool all) const {
   const uint32_t rows = all ? rows_ : static_cast<uint32_t>(kept_.size());
   size_t at = sizeof(RowBlock::BlockHeader) + carried.size() * sizeof(RowBlock::ColumnEntry);
   RowBlock::BlockHeader header{rows, static_cast<uint32_t>(carried.size()), 0, 0};
-  if (!all) {
+  const bool renumbered = !all || original_ != nullptr;
+  if (renumbered) {
     header.source_offset = static_cast<uint32_t>(at);
-    at = Align8(at + kept_.size() * sizeof(uint32_t));
+    at = Align8(at + rows * sizeof(uint32_t));
   }
   for (const Cells* cells : carried) entries.push_back(LayOut(*cells, rows, &at));
 
@@ -349,9 +379,7 @@ RowBlock RowBlockBuilder::MakeBlock(bool all) const {
     std::memcpy(buffer.get() + sizeof(header), entries.data(),
                 entries.size() * sizeof(RowBlock::ColumnEntry));
   }
-  if (!all) {
-    std::memcpy(buffer.get() + header.source_offset, kept_.data(), kept_.size() * sizeof(uint32_t));
-  }
+  if (renumbered) CopySources(rows, all, buffer.get() + header.source_offset);
   for (size_t i = 0; i < carried.size(); ++i) CopyColumn(*carried[i], entries[i], all, buffer.get());
   return {std::move(buffer), at};
 }

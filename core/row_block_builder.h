@@ -31,12 +31,17 @@ class RowBlockBuilder {
  public:
   // `schema` must stay alive until Finish.
   void Start(const TableSchema& schema);
+  // The rows that follow are those of `original`, one for one: the new block keeps their source rows.
+  // `original` must stay alive until Finish.
+  void StartFrom(const TableSchema& schema, const RowBlock& original);
 
   // Index for Append of the column called `name`, bound now if it is new. An unknown name is bound
   // too: each row with a cell for it is refused. INVALID_ARGUMENT when the request binds more than
   // `columns_max`.
   absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
   uint32_t bound_columns() const { return bound_; }
+  // Some bound column is unknown to the table.
+  bool has_unknown_column() const;
 
   // Appends the current row's cell. Columns come in any order, each at most once a row; those left
   // out are absent.
@@ -52,6 +57,8 @@ class RowBlockBuilder {
     const char* ends = nullptr;   // 4 bytes a row, unaligned, little-endian, checked by the caller
   };
   void AppendColumn(uint32_t column, const ColumnData& data, uint32_t rows);
+  // Appends the cell of the `row`-th row after the last EndRows, as AppendColumn does for all.
+  void AppendToColumn(uint32_t column, const Value& value, uint32_t row);
   // Ends `rows` rows at once after AppendColumn.
   void EndRows(uint32_t rows);
 
@@ -84,11 +91,13 @@ class RowBlockBuilder {
   void CheckMissing(uint32_t first_row, uint32_t end_row);
   void RejectNamed(uint32_t row, std::string_view field, RejectReason reason, std::string detail);
   RowBlock MakeBlock(bool all) const;
+  void CopySources(uint32_t rows, bool all, char* to) const;
   RowBlock::ColumnEntry LayOut(const Cells& cells, uint32_t rows, size_t* at) const;
   void CopyColumn(const Cells& cells, const RowBlock::ColumnEntry& entry, bool all,
                   char* buffer) const;
 
   const TableSchema* schema_ = nullptr;
+  const RowBlock* original_ = nullptr;  // StartFrom
   std::vector<Cells> cells_;  // more than `bound_`: scratch of earlier requests
   uint32_t bound_ = 0;
   uint32_t hint_ = 0;  // next column expected by BindColumn

@@ -13,7 +13,7 @@ Target::Target(std::string name, std::string kind, uint32_t connections_max,
       factory_(std::move(factory)) {}
 
 Target::Lease::~Lease() {
-  if (executor_ != nullptr) target_->GiveBack(std::move(executor_));
+  if (executor_ != nullptr) target_->GiveBack(std::move(executor_), was_open_);
 }
 
 Target::Lease Target::Acquire() {
@@ -23,7 +23,8 @@ Target::Lease Target::Acquire() {
   std::unique_ptr<Executor> executor;
   const auto open = std::find_if(idle_.begin(), idle_.end(),
                                  [](const auto& idle) { return idle->connected(); });
-  if (open != idle_.end()) {
+  const bool was_open = open != idle_.end();
+  if (was_open) {
     executor = std::move(*open);
     idle_.erase(open);
     ++leased_open_;
@@ -33,13 +34,13 @@ Target::Lease Target::Acquire() {
   } else {
     executor = factory_();
   }
-  return {this, std::move(executor)};
+  return {this, std::move(executor), was_open};
 }
 
-void Target::GiveBack(std::unique_ptr<Executor> executor) {
+void Target::GiveBack(std::unique_ptr<Executor> executor, bool was_open) {
   MutexLock lock(mutex_);
   --leased_;
-  leased_open_ = std::min(leased_open_, leased_);
+  leased_open_ -= was_open ? 1 : 0;
   idle_.push_back(std::move(executor));
   given_back_.NotifyOne();
 }

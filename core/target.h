@@ -30,10 +30,11 @@ class Target {
 
    private:
     friend class Target;
-    Lease(Target* target, std::unique_ptr<Executor> executor)
-        : target_(target), executor_(std::move(executor)) {}
+    Lease(Target* target, std::unique_ptr<Executor> executor, bool was_open)
+        : target_(target), executor_(std::move(executor)), was_open_(was_open) {}
     Target* target_;
     std::unique_ptr<Executor> executor_;
+    bool was_open_;
   };
 
   // Waits while all connections are in use: as long as the longest flush of another pipeline, which
@@ -47,7 +48,7 @@ class Target {
   uint32_t connections() const;
 
  private:
-  void GiveBack(std::unique_ptr<Executor> executor);
+  void GiveBack(std::unique_ptr<Executor> executor, bool was_open);
 
   const std::string name_;
   const std::string kind_;

@@ -1,0 +1,298 @@
+#include "core/pipeline.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/log.h"
+#include "core/strings.h"
+
+namespace batchsql {
+
+std::string_view PipelineStateName(PipelineState state) {
+  switch (state) {
+    case PipelineState::kOpening:
+      return "opening";
+    case PipelineState::kRunning:
+      return "running";
+    case PipelineState::kRetrying:
+      return "retrying";
+    case PipelineState::kPaused:
+      return "paused";
+    case PipelineState::kStopped:
+      return "stopped";
+  }
+  return "";
+}
+
+Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock)
+    : options_(std::move(options)),
+      target_(target),
+      metrics_(metrics),
+      clock_(clock),
+      batcher_(options_.batch) {
+  MutexLock lock(mutex_);
+  for (uint32_t i = 0; i < options_.flushers; ++i) {
+    flushers_.emplace_back([this] { RunFlusher(); });
+  }
+}
+
+Pipeline::~Pipeline() { Drain(clock_->Now()); }
+
+Pipeline::Schema Pipeline::schema() const {
+  MutexLock lock(mutex_);
+  return schema_;
+}
+
+bool Pipeline::NeedsOpen(const std::vector<NewColumn>& shape) const {
+  const Schema known = schema();
+  if (known == nullptr) return true;
+  return options_.add_columns && std::any_of(shape.begin(), shape.end(), [&](const auto& column) {
+           return known->FindColumn(column.name) < 0;
+         });
+}
+
+void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
+  {
+    MutexLock lock(mutex_);
+    if (!draining_) {
+      opens_.push_back({std::move(shape), std::move(callback)});
+      wake_.NotifyAll();
+      return;
+    }
+  }
+  callback(absl::UnavailableError("the daemon is stopping"));
+}
+
+void Pipeline::Submit(QueuedBlock block) {
+  absl::Status refused;
+  {
+    MutexLock lock(mutex_);
+    const uint32_t rows = block.rows.rows();
+    status_.received_rows += rows;
+    if (draining_) {
+      refused = absl::UnavailableError("the daemon is stopping");
+      status_.rejected_rows += rows;
+    } else if (status_.state == PipelineState::kStopped) {
+      refused = absl::UnavailableError(absl::StrCat(
+          "the pipeline of table ", options_.label, " stopped: ", status_.last_error));
+      status_.rejected_rows += rows;
+    } else {
+      block.first_lsn = next_lsn_;
+      block.accepted_at = clock_->Now();
+      next_lsn_ += rows;
+      batcher_.Add(std::move(block));
+      wake_.NotifyAll();
+      return;
+    }
+  }
+  block.receipt.Finish({refused, {}});
+}
+
+void Pipeline::CountRejected(uint64_t rows) {
+  MutexLock lock(mutex_);
+  status_.received_rows += rows;
+  status_.rejected_rows += rows;
+}
+
+PipelineStatus Pipeline::status() const {
+  MutexLock lock(mutex_);
+  PipelineStatus status = status_;
+  status.queued_rows = batcher_.rows() + flushing_rows_;
+  status.queued_bytes = batcher_.bytes() + flushing_bytes_;
+  return status;
+}
+
+void Pipeline::Drain(TimePoint deadline) {
+  std::vector<std::thread> flushers;
+  {
+    MutexLock lock(mutex_);
+    if (!draining_) drain_deadline_ = deadline;
+    draining_ = true;
+    flushers.swap(flushers_);
+    wake_.NotifyAll();
+  }
+  for (std::thread& flusher : flushers) flusher.join();
+  GiveUpQueue();
+}
+
+// Answers what the flushers left behind.
+void Pipeline::GiveUpQueue() {
+  std::deque<OpenRequest> opens;
+  while (true) {
+    Batch batch;
+    {
+      MutexLock lock(mutex_);
+      opens.insert(opens.end(), std::make_move_iterator(opens_.begin()),
+                   std::make_move_iterator(opens_.end()));
+      opens_.clear();
+      batch = batcher_.Take();
+    }
+    if (batch.blocks.empty()) break;
+    AnswerAll(batch, absl::UnavailableError("the daemon stopped before the rows were written"));
+  }
+  for (OpenRequest& open : opens) {
+    open.callback(absl::UnavailableError("the daemon is stopping"));
+  }
+}
+
+void Pipeline::RunFlusher() {
+  while (true) {
+    Work work = NextWork();
+    if (work.stop) return;
+    if (!work.opens.empty()) {
+      RunOpens(std::move(work.opens));
+    } else {
+      RunFlush(std::move(work.batch));
+    }
+  }
+}
+
+Pipeline::Work Pipeline::NextWork() {
+  MutexLock lock(mutex_);
+  Work work;
+  while (!TakeWork(&work)) {
+    const std::optional<TimePoint> due = NextDue();
+    if (due.has_value()) {
+      clock_->WaitUntil(wake_, mutex_, *due);
+    } else {
+      wake_.Wait(mutex_);
+    }
+  }
+  return work;
+}
+
+// When there may be work without anybody's notice; nullopt: not before a notice.
+std::optional<TimePoint> Pipeline::NextDue() const {
+  const TimePoint now = clock_->Now();
+  std::optional<TimePoint> due;
+  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_}) {
+    if (candidate.has_value() && *candidate > now && (!due.has_value() || *candidate < *due)) {
+      due = candidate;
+    }
+  }
+  return due;
+}
+
+// Order is promised per key unless rows are only inserted, so only then may flushes overlap.
+uint32_t Pipeline::FlushersAllowed() const {
+  return schema_ != nullptr && schema_->IsAppendOnly() ? options_.flushers : 1;
+}
+
+bool Pipeline::TakeWork(Work* work) {
+  // A drain waits for flushes under way: what they cannot write in parts comes back to the queue.
+  const bool expired = draining_ && clock_->Now() >= drain_deadline_;
+  if (expired || (draining_ && batcher_.empty() && flushing_ == 0)) {
+    work->stop = true;
+    return true;
+  }
+  if (opening_) return false;
+  if (reopen_at_.has_value() && clock_->Now() >= *reopen_at_) {
+    reopen_at_.reset();
+    opens_.push_back({{}, [](const absl::StatusOr<Schema>&) {}});
+  }
+  if (!opens_.empty()) {
+    if (flushing_ > 0) return false;  // the window is drained before DDL
+    opening_ = true;
+    work->opens.swap(opens_);
+    return true;
+  }
+  if (flushing_ >= FlushersAllowed()) return false;
+  if (!batcher_.Due(clock_->Now()) && !(draining_ && !batcher_.empty())) return false;
+  work->batch = batcher_.Take();
+  ++flushing_;
+  flushing_rows_ += work->batch.rows;
+  flushing_bytes_ += work->batch.bytes;
+  return true;
+}
+
+void Pipeline::SetState(PipelineState state, const std::string& code) {
+  {
+    MutexLock lock(mutex_);
+    const bool changed = status_.state != state;
+    status_.state = state;
+    status_.last_error = code;
+    if (!changed) return;
+  }
+  const LogLevel level = state == PipelineState::kRunning ? LogLevel::kInfo : LogLevel::kWarning;
+  Log(level, "pipeline changed state",
+      {{"table", options_.label}, {"state", std::string(PipelineStateName(state))}, {"code", code}});
+}
+
+void Pipeline::RunOpens(std::deque<OpenRequest> opens) {
+  for (OpenRequest& open : opens) {
+    open.callback(OpenOnce(open.shape));
+  }
+  MutexLock lock(mutex_);
+  opening_ = false;
+  wake_.NotifyAll();
+}
+
+absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>& shape) {
+  absl::StatusOr<TableSchema> described = [&] {
+    Target::Lease executor = target_->Acquire();
+    return DescribeOrCreate(*executor, shape);
+  }();
+  if (!described.ok()) {
+    Log(LogLevel::kWarning, "table cannot be opened",
+        {{"table", options_.label},
+         {"target", target_->name()},
+         {"reason", std::string(described.status().message())}});
+    MutexLock lock(mutex_);
+    status_.last_error = absl::StatusCodeToString(described.status().code());
+    if (schema_ == nullptr && !absl::IsNotFound(described.status())) {
+      reopen_at_ = clock_->Now() + options_.backoff_max / 4;
+    }
+    return described.status();
+  }
+  auto schema = std::make_shared<const TableSchema>(*std::move(described));
+  bool opened = false;
+  {
+    MutexLock lock(mutex_);
+    opened = status_.state == PipelineState::kOpening;
+    // An unchanged schema keeps its identity, so that batches need not be split.
+    if (schema_ == nullptr || !(*schema_ == *schema)) schema_ = schema;
+    schema = schema_;
+    reopen_at_.reset();
+  }
+  if (opened) SetState(PipelineState::kRunning, "");
+  return schema;
+}
+
+absl::StatusOr<TableSchema> Pipeline::DescribeOrCreate(Executor& executor,
+                                                       const std::vector<NewColumn>& shape) {
+  absl::StatusOr<TableSchema> described = executor.Describe(options_.table, options_.rule);
+  const bool missing = absl::IsNotFound(described.status());
+  if (missing && options_.create_missing && !shape.empty()) {
+    if (absl::Status status = executor.CreateTable(options_.table, KeyedShape(shape));
+        !status.ok()) {
+      return status;
+    }
+    Log(LogLevel::kInfo, "table created",
+        {{"table", options_.label}, {"target", target_->name()}});
+    return executor.Describe(options_.table, options_.rule);
+  }
+  if (!described.ok() || !options_.add_columns) return described;
+
+  std::vector<NewColumn> added;
+  std::copy_if(shape.begin(), shape.end(), std::back_inserter(added),
+               [&](const NewColumn& column) { return described->FindColumn(column.name) < 0; });
+  if (added.empty()) return described;
+  if (absl::Status status = executor.AddColumns(options_.table, added); !status.ok()) {
+    return status;
+  }
+  Log(LogLevel::kInfo, "columns added",
+      {{"table", options_.label}, {"columns", absl::StrCat(added.size())}});
+  return executor.Describe(options_.table, options_.rule);
+}
+
+std::vector<NewColumn> Pipeline::KeyedShape(std::vector<NewColumn> shape) const {
+  for (NewColumn& column : shape) {
+    column.in_key = std::find(options_.rule.key.begin(), options_.rule.key.end(), column.name) !=
+                    options_.rule.key.end();
+  }
+  return shape;
+}
+
+}  // namespace batchsql

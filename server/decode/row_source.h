@@ -1,0 +1,52 @@
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/executor.h"
+#include "core/row_block_builder.h"
+
+namespace batchsql {
+
+// Limits of one request; RESOURCE_EXHAUSTED past the first two, INVALID_ARGUMENT past the third.
+struct RequestLimits {
+  uint32_t request_rows_max = 100'000;
+  uint64_t request_bytes_max = uint64_t{16} << 20;
+  uint32_t columns_max = 1600;
+};
+
+// The rows of one request in the form in which they came: protobuf rows, protobuf columns, JSON.
+// Reads from a buffer that its maker keeps alive. One thread at a time.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+
+  // Hands every row to the builder, which was started by the caller. INVALID_ARGUMENT for a
+  // malformed request, RESOURCE_EXHAUSTED past a limit; the builder is then of no use.
+  virtual absl::Status Decode(RowBlockBuilder& builder) const = 0;
+
+  // The columns that the rows have, with types as their values suggest: for a table that is to be
+  // made, or to get columns. Errors as Decode.
+  virtual absl::StatusOr<std::vector<NewColumn>> InferColumns() const = 0;
+};
+
+// InferColumns of several values of one column: the first type seen wins, and an integer column that
+// also has fractions becomes kFloat64. A column that never has a value is kText.
+class ColumnInference {
+ public:
+  // Index of the column called `name`.
+  size_t Find(std::string_view name);
+  void Observe(size_t column, const Value& value);
+  std::vector<NewColumn> Finish() const;
+
+ private:
+  struct Observed {
+    std::string name{};
+    bool has_type = false;
+    ColumnType type = ColumnType::kText;
+  };
+  std::vector<Observed> columns_;
+};
+
+}  // namespace batchsql
