@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/strings.h"
 #include "core/utf8.h"
+#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
@@ -300,7 +301,7 @@ absl::Status JsonReader::CheckKeys(Object object, uint32_t depth) {
 
 absl::Status JsonReader::CheckDepth(uint32_t depth) const {
   if (depth <= limits_.json_depth_max) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
+  return LimitPassed(absl::StrCat(
       "row ", row_, ": nested deeper than limits.json_depth_max (", limits_.json_depth_max, ")"));
 }
 

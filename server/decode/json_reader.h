@@ -38,10 +38,10 @@ class JsonRowSink {
 };
 
 // Walks JSON bodies with simdjson's on-demand parser, which checks only what is looked at: so
-// everything is looked at. One thread at a time; the parser's memory is kept between bodies.
+// everything is looked at. One thread at a time.
 class JsonReader {
  public:
-  explicit JsonReader(const JsonLimits& limits) : limits_(limits) {}
+  explicit JsonReader(const RequestLimits& limits) : limits_(limits) {}
 
   absl::Status Read(const JsonBody& body, JsonRowSink& sink);
 
@@ -69,7 +69,7 @@ class JsonReader {
   absl::Status At(const absl::Status& status);
   absl::Status Malformed(simdjson::error_code error);
 
-  const JsonLimits limits_;
+  const RequestLimits limits_;
   simdjson::ondemand::parser parser_;
   simdjson::ondemand::document document_;
   std::vector<Value> elements_;  // of the array that was read last

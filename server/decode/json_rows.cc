@@ -1,6 +1,5 @@
 #include "server/decode/json_rows.h"
 
-#include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -25,13 +24,13 @@ absl::Status KeyTwice(std::string_view key) {
 // Appends rows to a builder.
 class BuildingSink : public JsonRowSink {
  public:
-  BuildingSink(const TableSchema& schema, uint32_t columns_max, RowBlockBuilder& builder)
-      : schema_(schema), columns_max_(columns_max), builder_(builder) {}
+  BuildingSink(uint32_t columns_max, RowBlockBuilder& builder)
+      : columns_max_(columns_max), builder_(builder) {}
 
   absl::Status Cell(std::string_view key, const JsonCell& cell) override {
     const absl::StatusOr<uint32_t> column = builder_.BindColumn(key, columns_max_);
     if (!column.ok()) return column.status();
-    if (*column >= seen_.size()) Add(*column, key);
+    if (*column >= seen_.size()) Add(*column);
     Seen& seen = seen_[*column];
     if (std::exchange(seen.rows, rows_ + 1) == rows_ + 1) return KeyTwice(key);
     builder_.Append(*column, ValueFor(seen.is_array, cell));
@@ -49,11 +48,10 @@ class BuildingSink : public JsonRowSink {
     uint64_t rows = 0;  // number of the last row with the column, from 1
   };
 
-  void Add(uint32_t column, std::string_view key) {
+  void Add(uint32_t column) {
     seen_.resize(column + 1);
-    const int index = schema_.FindColumn(key);
-    seen_[column].is_array =
-        index >= 0 && schema_.column(static_cast<size_t>(index)).type == ColumnType::kArray;
+    const Column* known = builder_.SchemaColumn(column);
+    seen_[column].is_array = known != nullptr && known->type == ColumnType::kArray;
   }
 
   static Value ValueFor(bool is_array, const JsonCell& cell) {
@@ -62,7 +60,6 @@ class BuildingSink : public JsonRowSink {
     return text ? Value::Text(cell.raw) : cell.value;
   }
 
-  const TableSchema& schema_;
   const uint32_t columns_max_;
   RowBlockBuilder& builder_;
   std::vector<Seen> seen_;  // by the builder's index
@@ -141,7 +138,7 @@ class InferringSink : public JsonRowSink {
   absl::Status Cell(std::string_view key, const JsonCell& cell) override {
     const auto [found, is_new] = index_.try_emplace(AsAbsl(key), columns_.size());
     if (is_new && columns_.size() == columns_max_) {
-      return absl::ResourceExhaustedError(
+      return absl::InvalidArgumentError(
           absl::StrCat("more columns than limits.columns_max (", columns_max_, ")"));
     }
     if (is_new) columns_.emplace_back().name = key;
@@ -173,26 +170,14 @@ JsonBody::JsonBody(JsonForm form, std::string bytes)
   padded_.append(simdjson::SIMDJSON_PADDING, ' ');
 }
 
-struct JsonRowsDecoder::Impl {
-  explicit Impl(const JsonLimits& json_limits) : limits(json_limits), reader(json_limits) {}
-  const JsonLimits limits;
-  JsonReader reader;
-};
-
-JsonRowsDecoder::JsonRowsDecoder(const JsonLimits& limits)
-    : impl_(std::make_unique<Impl>(limits)) {}
-
-JsonRowsDecoder::~JsonRowsDecoder() = default;
-
-absl::Status JsonRowsDecoder::Decode(const JsonBody& body, const TableSchema& schema,
-                                     RowBlockBuilder& builder) {
-  BuildingSink sink(schema, impl_->limits.columns_max, builder);
-  return impl_->reader.Read(body, sink);
+absl::Status JsonRowSource::Decode(RowBlockBuilder& builder) const {
+  BuildingSink sink(limits_.columns_max, builder);
+  return JsonReader(limits_).Read(body_, sink);
 }
 
-absl::StatusOr<std::vector<NewColumn>> JsonRowsDecoder::InferColumns(const JsonBody& body) {
-  InferringSink sink(impl_->limits.columns_max);
-  if (absl::Status status = impl_->reader.Read(body, sink); !status.ok()) return status;
+absl::StatusOr<std::vector<NewColumn>> JsonRowSource::InferColumns() const {
+  InferringSink sink(limits_.columns_max);
+  if (absl::Status status = JsonReader(limits_).Read(body_, sink); !status.ok()) return status;
   return sink.Columns();
 }
 

@@ -1,16 +1,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/executor.h"
 #include "core/row_block_builder.h"
-#include "core/table_schema.h"
+#include "server/decode/row_source.h"
 
 namespace batchsql {
 
@@ -18,13 +18,6 @@ namespace batchsql {
 enum class JsonForm : uint8_t {
   kDocument,  // one array of objects, or one object
   kLines,     // one object a line; blank lines are skipped
-};
-
-struct JsonLimits {
-  uint32_t request_rows_max = 100'000;
-  uint32_t columns_max = 1'000;
-  uint32_t json_depth_max =
-      64;  // brackets open at once, counted from the start of the body or line
 };
 
 // A request's body, followed by the padding that the parser reads beyond its end.
@@ -42,8 +35,8 @@ class JsonBody {
   std::string padded_;
 };
 
-// Decodes JSON bodies by RFC 8259, strictly: a body with a key twice in one object, a NaN, bad
-// UTF-8 or anything after its end is refused as a whole. What a cell becomes:
+// The rows of a JSON body, read by RFC 8259 and strictly: a body with a key twice in one object, a NaN,
+// bad UTF-8 or anything after its end is refused as a whole. What a cell becomes:
 //   integer of 64 bits, signed or unsigned   Value::Int, Value::Uint
 //   any other number                         Value::Number with the number as it was written
 //   string, true and false, null             Value::Text, Value::Bool, Value::Null
@@ -52,30 +45,22 @@ class JsonBody {
 //   any other array, object                  Value::Text with the JSON text as it was written
 // A string for a column of JSON is JSON text too, as in `text_value` of the API.
 //
-// Errors: INVALID_ARGUMENT for a malformed body, RESOURCE_EXHAUSTED for a limit, which it names;
-// with the row's index and the byte's offset where they are known, and never with a value.
-//
-// Keeps the parser's scratch memory from one request to the next. One thread at a time.
-class JsonRowsDecoder {
+// Errors name the row's index and the byte's offset where they are known, and never a value.
+class JsonRowSource : public RowSource {
  public:
-  explicit JsonRowsDecoder(const JsonLimits& limits);
-  ~JsonRowsDecoder();
-  JsonRowsDecoder(const JsonRowsDecoder&) = delete;
-  JsonRowsDecoder& operator=(const JsonRowsDecoder&) = delete;
+  JsonRowSource(JsonForm form, std::string bytes, const RequestLimits& limits)
+      : body_(form, std::move(bytes)), limits_(limits) {}
 
-  // Appends the body's rows to `builder`, which was started with `schema`. After an error the
-  // builder must be started again.
-  absl::Status Decode(const JsonBody& body, const TableSchema& schema, RowBlockBuilder& builder);
+  absl::Status Decode(RowBlockBuilder& builder) const override;
 
-  // The columns that a table for these rows needs, in the order of their first appearance. Integers
-  // become kInt64 (kUint64 where one needs it), other numbers kFloat64, booleans kBool, objects and
-  // arrays kJson, strings kTimestampTz when all of them are RFC 3339 timestamps, else kText; what
-  // is mixed or only null becomes kText.
-  absl::StatusOr<std::vector<NewColumn>> InferColumns(const JsonBody& body);
+  // In the order of the columns' first appearance. Integers become kInt64 (kUint64 where one needs
+  // it), other numbers kFloat64, booleans kBool, objects and arrays kJson, strings kTimestampTz when
+  // all of them are RFC 3339 timestamps, else kText; what is mixed or only null becomes kText.
+  absl::StatusOr<std::vector<NewColumn>> InferColumns() const override;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  const JsonBody body_;
+  const RequestLimits limits_;
 };
 
 }  // namespace batchsql

@@ -1,65 +1,15 @@
 #include "server/http/connection_watchdog.h"
 
-#include <dirent.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 #include <utility>
 
 namespace batchsql {
 namespace {
 
-struct SocketName {
-  std::string address;
-  int port = -1;
-};
-
-using NameOf = int (*)(int, sockaddr*, socklen_t*);
-
-SocketName Describe(int fd, NameOf name_of) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof(storage);
-  auto* generic = reinterpret_cast<sockaddr*>(&storage);
-  if (name_of(fd, generic, &length) != 0) return {};
-  if (storage.ss_family != AF_INET && storage.ss_family != AF_INET6) return {};
-  char host[NI_MAXHOST];
-  char service[NI_MAXSERV];
-  if (getnameinfo(generic, length, host, sizeof(host), service, sizeof(service),
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return {};
-  }
-  return {host, std::atoi(service)};
-}
-
-bool IsConnection(int fd, const ConnectionEnds& ends) {
-  const SocketName remote = Describe(fd, &getpeername);
-  return remote.port == ends.remote_port && remote.address == ends.remote_address &&
-         Describe(fd, &getsockname).port == ends.local_port;
-}
-
-// The library hands out no descriptor, so it is looked for by its two ends, which are unique. Only
-// for connections whose time is up.
-int FindSocket(const ConnectionEnds& ends) {
-  struct Close {
-    void operator()(DIR* directory) const { closedir(directory); }
-  };
-  const std::unique_ptr<DIR, Close> directory(opendir("/proc/self/fd"));
-  if (directory == nullptr) return -1;
-  while (const dirent* entry = readdir(directory.get())) {
-    char* end = nullptr;
-    const long fd = std::strtol(entry->d_name, &end, 10);
-    if (end == entry->d_name || *end != '\0') continue;
-    if (IsConnection(static_cast<int>(fd), ends)) return static_cast<int>(fd);
-  }
-  return -1;
-}
-
 void ShutDown(const ConnectionEnds& ends, ConnectionWatchdog::Side side) {
-  const int fd = FindSocket(ends);
+  const int fd = FindConnection(ends);
   if (fd < 0) return;
   shutdown(fd, side == ConnectionWatchdog::Side::kRead ? SHUT_RD : SHUT_RDWR);
 }

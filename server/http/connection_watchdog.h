@@ -3,19 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <list>
-#include <string>
 #include <thread>
 
 #include "core/mutex.h"
+#include "server/http/socket_lookup.h"
 
 namespace batchsql {
-
-// Both ends of a TCP connection, as far as the HTTP library tells them.
-struct ConnectionEnds {
-  std::string remote_address;  // numeric
-  int remote_port = 0;
-  int local_port = 0;
-};
 
 // Ends reads and writes that take too long in all. The HTTP library limits the time of one read only,
 // so that a client that sends a byte now and then could hold a thread for hours. The watchdog shuts

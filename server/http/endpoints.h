@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/decode/row_source.h"
 #include "server/http/http_router.h"
 #include "server/http/rows_handler.h"
 
@@ -16,7 +17,7 @@ struct HttpEndpoints {
   std::function<std::string()> metrics;     // text exposition format 0.0.4
   std::function<absl::Status()> readiness;  // OK when ready, else why not
   WriteRows write_rows;
-  uint64_t request_bytes_max = 4 << 20;
+  uint64_t request_bytes_max = RequestLimits{}.request_bytes_max;
 };
 
 // GET /metrics, /healthz, /readyz and POST /v1/tables/{table}/rows.

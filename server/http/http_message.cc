@@ -2,20 +2,17 @@
 
 #include <algorithm>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/strings.h"
 #include "core/utf8.h"
+#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
 
 // Seconds; long enough for a batch or a reconnection, short enough for a person.
 constexpr std::string_view kRetryAfterSeconds = "1";
-
-// Type of a payload without content.
-constexpr absl::string_view kTooLarge = "batchsql/too-large";
 
 // Bytes of the character at the start of `text` if it is valid UTF-8, else 0.
 size_t CharacterBytes(std::string_view text) {
@@ -48,18 +45,13 @@ HttpResponse ErrorResponse(int status, std::string_view code, std::string_view m
 }
 
 HttpResponse ErrorResponse(const absl::Status& error) {
-  const int status = error.GetPayload(kTooLarge) ? 413 : HttpStatusOf(error.code());
+  const int status = IsLimitPassed(error) ? 413 : HttpStatusOf(error.code());
   HttpResponse response =
       ErrorResponse(status, absl::StatusCodeToString(error.code()), AsStd(error.message()));
   if (response.status == 429 || response.status == 503) {
     response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
   }
   return response;
-}
-
-absl::Status TooLarge(absl::Status error) {
-  error.SetPayload(kTooLarge, absl::Cord());
-  return error;
 }
 
 int HttpStatusOf(absl::StatusCode code) {

@@ -35,12 +35,9 @@ HttpResponse JsonResponse(int status, std::string body);
 
 // {"error":{"code":"INVALID_ARGUMENT","message":"…"}}. `code` is a name of absl::StatusCode.
 HttpResponse ErrorResponse(int status, std::string_view code, std::string_view message);
-// The same with the HTTP status that belongs to the error, and Retry-After where trying again helps.
+// The same with the HTTP status that belongs to the error (413 for IsLimitPassed), and Retry-After
+// where trying again helps.
 HttpResponse ErrorResponse(const absl::Status& error);
-
-// Marks a RESOURCE_EXHAUSTED as the request's own: it passed a limit, and trying it again does not
-// help. Answered with 413 instead of 429.
-absl::Status TooLarge(absl::Status error);
 
 // The HTTP status of an error by its code alone.
 int HttpStatusOf(absl::StatusCode code);

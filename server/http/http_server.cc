@@ -1,8 +1,7 @@
 #include "server/http/http_server.h"
 
-#include <arpa/inet.h>
 #include <civetweb.h>
-#include <netdb.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <optional>
@@ -14,8 +13,10 @@
 #include "absl/strings/str_cat.h"
 #include "core/log.h"
 #include "core/strings.h"
+#include "server/decode/limit_error.h"
 #include "server/http/http_framing.h"
 #include "server/http/listen_address.h"
+#include "server/http/socket_lookup.h"
 #include "server/http/url.h"
 
 namespace batchsql {
@@ -34,8 +35,9 @@ std::string_view ReasonPhrase(int status) {
 }
 
 absl::Status BodyTooLarge(uint64_t bytes_max) {
-  return TooLarge(absl::ResourceExhaustedError(
-      absl::StrCat("the body is larger than limits.request_bytes_max (", bytes_max, ")")));
+  const std::string message =
+      absl::StrCat("the body is larger than limits.request_bytes_max (", bytes_max, ")");
+  return LimitPassed(message);
 }
 
 HttpServer* ServerOf(const mg_connection* connection) {
@@ -55,6 +57,7 @@ struct HttpServer::Exchange {
   HttpRequest request;
   Framing framing;
   const HttpRoute* route = nullptr;
+  uint64_t body_bytes = 0;
   bool close = false;  // after the answer
   bool drain = false;  // read on before closing
 };
@@ -70,7 +73,10 @@ HttpServer::~HttpServer() {
 }
 
 void HttpServer::Stop() {
-  if (context_ != nullptr) mg_stop(std::exchange(context_, nullptr));
+  if (context_ == nullptr) return;
+  // The library's accepting thread looks up every two seconds only; this wakes it.
+  if (const int fd = FindListener(port_); fd >= 0) shutdown(fd, SHUT_RDWR);
+  mg_stop(std::exchange(context_, nullptr));
 }
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions options,
@@ -83,6 +89,10 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
 absl::Status HttpServer::Listen() {
   absl::StatusOr<ListenAddress> address = ResolveListenAddress(options_.listen);
   if (!address.ok()) return address.status();
+  if (address->is_ipv6 && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot listen on ", address->ToString(), ": the HTTP library has no IPv6"));
+  }
   const std::string listen = address->ToString();
   const std::string threads = absl::StrCat(options_.connections_max);
   const std::string header_bytes = absl::StrCat(options_.header_bytes_max);
@@ -126,7 +136,7 @@ absl::Status HttpServer::Listen() {
 int HttpServer::OnLibraryLog(const mg_connection* connection, const char* message) {
   HttpServer* server = ServerOf(connection);
   if (!server->started_) {
-    server->library_log_ = message;
+    if (server->library_log_.empty()) server->library_log_ = message;
   } else {
     Log(LogLevel::kDebug, "http library", {{"text", message}});
   }
@@ -139,15 +149,15 @@ int HttpServer::OnLibraryError(mg_connection* connection, int status, const char
   HttpServer* server = ServerOf(connection);
   Exchange exchange(connection);
   exchange.close = true;
-  std::string message(ReasonPhrase(status));
-  if (status == 413 || status == 431) {
-    message = absl::StrCat("request line and headers are longer than limits.http_header_bytes_max (",
-                           server->options_.header_bytes_max, ")");
-  }
-  server->Send(exchange, ErrorResponse(status,
-                                       status >= 500 ? "UNIMPLEMENTED"
-                                       : status == 413 || status == 431 ? "RESOURCE_EXHAUSTED"
-                                                                        : "INVALID_ARGUMENT",
+  const HttpServerOptions& options = server->options_;
+  // The library does not tell these apart.
+  const std::string message =
+      status == 400
+          ? absl::StrCat("malformed request, or its head is longer than limits.http_header_bytes_max (",
+                         options.header_bytes_max, ") or came slower than limits.http_header_ms_max (",
+                         options.header_ms_max, ")")
+          : std::string(ReasonPhrase(status));
+  server->Send(exchange, ErrorResponse(status, status < 500 ? "INVALID_ARGUMENT" : "UNIMPLEMENTED",
                                        message));
   return 0;
 }
@@ -163,7 +173,7 @@ int HttpServer::Serve(Exchange& exchange) {
   Send(exchange, response);
   if (exchange.drain) Drain(exchange);
   if (options_.observer && exchange.route != nullptr) {
-    options_.observer(exchange.route->pattern, response.status, exchange.request.body.size());
+    options_.observer(exchange.route->pattern, response.status, exchange.body_bytes);
   }
   return response.status;
 }
@@ -266,6 +276,7 @@ absl::Status HttpServer::ReadChunks(Exchange& exchange) {
       return absl::InvalidArgumentError("the body ends before its length, or its chunks are malformed");
     }
   }
+  exchange.body_bytes = body.size();
   if (body.size() > bytes_max) return BodyTooLarge(bytes_max);
   exchange.drain = false;
   // After a chunked body the library leaves the trailer unread, so the connection ends here.
@@ -300,7 +311,7 @@ void HttpServer::Send(Exchange& exchange, const HttpResponse& response) {
     head += "Connection: close\r\n";
   }
   head += "\r\n";
-  const bool has_body = exchange.request.method != "HEAD" && !response.body.empty();
+  const bool has_body = std::string_view(exchange.info->request_method) != "HEAD" && !response.body.empty();
   const ConnectionWatchdog::Guard guard(watchdog_, exchange.Ends(), ConnectionWatchdog::Side::kBoth,
                                         milliseconds(options_.answer_ms_max));
   if (has_body) head += response.body;

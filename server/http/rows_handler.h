@@ -32,7 +32,7 @@ struct RowsAnswer {
 };
 
 // Writes the rows, and returns when they reached the level asked for or their time is up. Errors are
-// those of the API; see TooLarge for RESOURCE_EXHAUSTED.
+// those of the API.
 using WriteRows = std::function<absl::StatusOr<RowsAnswer>(RowsRequest)>;
 
 // POST /v1/tables/{table}/rows?ack=memory|journal|database

@@ -12,6 +12,7 @@
 #include "core/row_block.h"
 #include "core/row_block_builder.h"
 #include "core/table_schema.h"
+#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
@@ -41,11 +42,10 @@ TableSchema TestSchema() {
 // Decodes one body, and keeps what the results point into.
 class Decoded {
  public:
-  explicit Decoded(std::string body, JsonForm form = JsonForm::kDocument, JsonLimits limits = {})
+  explicit Decoded(std::string body, JsonForm form = JsonForm::kDocument, RequestLimits limits = {})
       : schema_(TestSchema()) {
-    JsonRowsDecoder decoder(limits);
     builder_.Start(schema_);
-    status = decoder.Decode(JsonBody(form, std::move(body)), schema_, builder_);
+    status = JsonRowSource(form, std::move(body), limits).Decode(builder_);
     if (status.ok()) built = builder_.Finish();
   }
 
@@ -180,20 +180,6 @@ TEST_CASE("Lines are rows, blank ones are not") {
   REQUIRE(decoded.status.ok());
   REQUIRE(decoded.built.block->rows() == 3);
   CHECK(decoded.Column("i").i64(2) == 3);
-}
-
-TEST_CASE("A decoder is used again after a refused body") {
-  const TableSchema schema = TestSchema();
-  JsonRowsDecoder decoder(JsonLimits{});
-  RowBlockBuilder builder;
-  builder.Start(schema);
-  CHECK_FALSE(
-      decoder.Decode(JsonBody(JsonForm::kDocument, R"([{"i":1},{"i":)"), schema, builder).ok());
-  builder.Start(schema);
-  REQUIRE(decoder.Decode(JsonBody(JsonForm::kDocument, R"([{"i":7}])"), schema, builder).ok());
-  const BuiltRows built = builder.Finish();
-  REQUIRE(built.block.has_value());
-  CHECK(built.block->rows() == 1);
 }
 
 TEST_CASE("Malformed bodies are refused as a whole") {
@@ -365,12 +351,13 @@ TEST_CASE("Nesting is limited") {
 }
 
 TEST_CASE("Rows and columns are limited") {
-  JsonLimits limits;
+  RequestLimits limits;
   limits.request_rows_max = 2;
   limits.columns_max = 3;
   CHECK(Decoded("[{},{}]", JsonForm::kDocument, limits).status.ok());
   const Decoded rows("[{},{},{}]", JsonForm::kDocument, limits);
   CHECK(rows.status.code() == absl::StatusCode::kResourceExhausted);
+  CHECK(IsLimitPassed(rows.status));
   CHECK_THAT(std::string(rows.status.message()), Catch::Contains("limits.request_rows_max (2)"));
   CHECK(Decoded("{}\n{}\n{}", JsonForm::kLines, limits).status.code() ==
         absl::StatusCode::kResourceExhausted);
@@ -403,8 +390,7 @@ TEST_CASE("A body changed anywhere is decoded or refused, and never breaks the d
 }
 
 std::vector<NewColumn> Infer(std::string body, JsonForm form = JsonForm::kDocument) {
-  JsonRowsDecoder decoder(JsonLimits{});
-  auto columns = decoder.InferColumns(JsonBody(form, std::move(body)));
+  auto columns = JsonRowSource(form, std::move(body), RequestLimits{}).InferColumns();
   REQUIRE(columns.ok());
   return *std::move(columns);
 }
@@ -458,16 +444,18 @@ TEST_CASE("A column's type is inferred from all its values") {
 }
 
 TEST_CASE("Inference refuses what decoding refuses") {
-  JsonLimits limits;
+  RequestLimits limits;
   limits.columns_max = 2;
-  JsonRowsDecoder decoder(limits);
   const auto infer = [&](std::string body) {
-    return decoder.InferColumns(JsonBody(JsonForm::kDocument, std::move(body))).status().code();
+    return JsonRowSource(JsonForm::kDocument, std::move(body), limits)
+        .InferColumns()
+        .status()
+        .code();
   };
   CHECK(infer(R"([{"i":1,"i":2}])") == absl::StatusCode::kInvalidArgument);
   CHECK(infer(R"([{"i":NaN}])") == absl::StatusCode::kInvalidArgument);
   CHECK(infer("[]") == absl::StatusCode::kInvalidArgument);
-  CHECK(infer(R"([{"a":1},{"b":2},{"c":3}])") == absl::StatusCode::kResourceExhausted);
+  CHECK(infer(R"([{"a":1},{"b":2},{"c":3}])") == absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace
