@@ -110,12 +110,13 @@ WritePlan PlanWrite(std::shared_ptr<const TableSchema> schema,
   WritePlan plan;
   plan.schema = std::move(schema);
   plan.blocks = std::move(blocks);
-  if (!plan.schema->CanCoalesce()) {
+  CoalescedRows coalesced;
+  if (plan.schema->CanCoalesce()) coalesced = Coalesce(*plan.schema, plan.blocks);
+  if (!plan.schema->CanCoalesce() || coalesced.unsortable) {
     Grouping grouping(plan.groups, plan.blocks, !plan.schema->IsAppendOnly());
     for (uint32_t block = 0; block < plan.blocks.size(); ++block) grouping.AddBlock(block);
     return plan;
   }
-  CoalescedRows coalesced = Coalesce(*plan.schema, plan.blocks);
   if (coalesced.merged != nullptr) plan.blocks.push_back(coalesced.merged.get());
   plan.merged = std::move(coalesced.merged);
   plan.originals = std::move(coalesced.originals);
