@@ -221,12 +221,14 @@ CheckedCell CheckDecimal(const Column& column, const Value& value, std::string* 
     case Kind::kNumber:
       break;
     case Kind::kInt:
-      text = {buffer, static_cast<size_t>(
-                          std::to_chars(buffer, buffer + sizeof(buffer), value.integer).ptr - buffer)};
+      text = {buffer,
+              static_cast<size_t>(
+                  std::to_chars(buffer, buffer + sizeof(buffer), value.integer).ptr - buffer)};
       break;
     case Kind::kUint:
-      text = {buffer, static_cast<size_t>(
-                          std::to_chars(buffer, buffer + sizeof(buffer), value.natural).ptr - buffer)};
+      text = {buffer,
+              static_cast<size_t>(
+                  std::to_chars(buffer, buffer + sizeof(buffer), value.natural).ptr - buffer)};
       break;
     case Kind::kDouble:
       if (std::isinf(value.real)) return Refuse(RejectReason::kOutOfRange);

@@ -94,8 +94,9 @@ class Merger {
     builder_.Start(schema);
   }
 
-  // Row of the merged block that stands for `rows`, which are in LSN order. A column that a conflict
-  // updates takes the last cell that is there; any other keeps what the first row would insert.
+  // Row of the merged block that stands for `rows`, which are in LSN order. A column that a
+  // conflict updates takes the last cell that is there; any other keeps what the first row would
+  // insert.
   uint32_t Merge(absl::Span<const RowRef> rows) {
     for (size_t i = 0; i < schema_.columns().size(); ++i) {
       const auto column = static_cast<uint16_t>(i);

@@ -49,6 +49,8 @@ class PipelineMetrics {
                       double duration_ms);
   void AttemptSucceeded();
   void AttemptFailed();
+  // Accepted rows that no longer fit a table that was altered.
+  void RowsRefused(uint64_t rows);
   void RowsLost(uint64_t rows);
 
  private:

@@ -202,7 +202,8 @@ void RowBlockBuilder::EndRows(uint32_t rows) {
     bytes += cells.size_bytes();
   }
   for (uint32_t row = rows_; bytes > block_bytes_max_ && row < end; ++row) {
-    RejectNamed(row, "", RejectReason::kTooLong, "the request's rows are larger than a block may be");
+    RejectNamed(row, "", RejectReason::kTooLong,
+                "the request's rows are larger than a block may be");
   }
   rows_ = end;
   hint_ = 0;
@@ -284,10 +285,10 @@ bool RowBlockBuilder::has_unknown_column() const {
 bool RowBlockBuilder::AppendIntsFast(Cells& cells, const ColumnData& data, uint32_t rows) {
   const Column& column = ColumnOf(cells);
   const bool ints = data.kind == Value::Kind::kInt && column.type == ColumnType::kInt64;
-  const bool instants = data.kind == Value::Kind::kTimestamp &&
-                        (column.type == ColumnType::kTimestampTz ||
-                         column.type == ColumnType::kTimestamp) &&
-                        column.fraction_digits >= 6;
+  const bool instants =
+      data.kind == Value::Kind::kTimestamp &&
+      (column.type == ColumnType::kTimestampTz || column.type == ColumnType::kTimestamp) &&
+      column.fraction_digits >= 6;
   if (!ints && !instants) return false;
   bool in_range = true;
   for (uint32_t row = 0; row < rows; ++row) {
@@ -405,7 +406,8 @@ RowBlock RowBlockBuilder::MakeBlock(bool all) const {
     CopySources(rows, all, buffer.get() + header.source_offset);
     PadTo8(buffer.get(), header.source_offset + rows * sizeof(uint32_t));
   }
-  for (size_t i = 0; i < carried.size(); ++i) CopyColumn(*carried[i], entries[i], all, buffer.get());
+  for (size_t i = 0; i < carried.size(); ++i)
+    CopyColumn(*carried[i], entries[i], all, buffer.get());
   return {std::move(buffer), at};
 }
 

@@ -50,8 +50,9 @@ class Grouping {
       Append(groups_[last_group_], {row.block, row.row, row.row + 1});
       return;
     }
-    WriteGroup& group = uniform_[row.block] ? GroupFor(*uniform_[row.block])
-                                            : GroupFor(CarriedColumns(*blocks_[row.block], row.row));
+    WriteGroup& group = uniform_[row.block]
+                            ? GroupFor(*uniform_[row.block])
+                            : GroupFor(CarriedColumns(*blocks_[row.block], row.row));
     last_block_ = uniform_[row.block] ? row.block : UINT32_MAX;
     last_group_ = static_cast<size_t>(&group - groups_.data());
     Append(group, {row.block, row.row, row.row + 1});

@@ -29,7 +29,9 @@ std::string Check(const Column& column, const Value& value) {
   return absl::StrCat(static_cast<int64_t>(cell.fixed));
 }
 
-std::string Check(ColumnType type, const Value& value) { return Check(TestColumn("c", type), value); }
+std::string Check(ColumnType type, const Value& value) {
+  return Check(TestColumn("c", type), value);
+}
 
 std::string CheckReal(const Column& column, const Value& value) {
   std::string scratch;
@@ -47,10 +49,17 @@ std::string CheckReal(ColumnType type, const Value& value) {
 // One value of every kind.
 std::vector<Value> OneOfEachKind() {
   static const Value kElement = Value::Int(1);
-  return {Value::Bool(true),   Value::Int(1),       Value::Uint(1),
-          Value::Double(1),    Value::Text("1"),    Value::Number("1"),
-          Value::Bytes("1"),   Value::Timestamp(1), Value::Date(1),
-          Value::Time(1),      Value::List({&kElement, 1})};
+  return {Value::Bool(true),
+          Value::Int(1),
+          Value::Uint(1),
+          Value::Double(1),
+          Value::Text("1"),
+          Value::Number("1"),
+          Value::Bytes("1"),
+          Value::Timestamp(1),
+          Value::Date(1),
+          Value::Time(1),
+          Value::List({&kElement, 1})};
 }
 
 struct TypeTakes {
@@ -117,7 +126,8 @@ TEST_CASE("An int64 column keeps its limits from every kind") {
 
 TEST_CASE("Integers in text are strict, in JSON numbers they may have a point or an exponent") {
   const ColumnType type = ColumnType::kInt64;
-  for (const char* text : {"", " 1", "1 ", "+1", "1.0", "1e3", "0x10", "1_000", "--1", "-", "\u0661"}) {
+  for (const char* text :
+       {"", " 1", "1 ", "+1", "1.0", "1e3", "0x10", "1_000", "--1", "-", "\u0661"}) {
     INFO(text);
     CHECK(Check(type, Value::Text(text)) == "wrong_type");
   }
@@ -274,10 +284,12 @@ TEST_CASE("Text is UTF-8 within the column's characters and bytes") {
   column.takes_nul = false;
   CHECK(Check(column, Value::Text(nul)) == "nul_character");
   column.chars_max = 3;
-  CHECK(Check(column, Value::Text("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80")).size() == 12);
+  CHECK(Check(column, Value::Text("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80")).size() ==
+        12);
   CHECK(Check(column, Value::Text("abcd")) == "too_long");
   column.bytes_max = 8;
-  CHECK(Check(column, Value::Text("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80")) == "too_long");
+  CHECK(Check(column, Value::Text("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80")) ==
+        "too_long");
   CHECK(Check(column, Value::Text("\xf0\x9f\x98\x80\xf0\x9f\x98\x80")).size() == 8);
 }
 
@@ -337,7 +349,8 @@ TEST_CASE("Timestamps take offsets and keep the digits of a second") {
 
 TEST_CASE("UUIDs come as 16 bytes or as hexadecimal, with all hyphens or none") {
   const ColumnType type = ColumnType::kUuid;
-  const std::string_view raw("\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef", 16);
+  const std::string_view raw("\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef",
+                             16);
   CHECK(Check(type, Value::Bytes(raw)) == raw);
   CHECK(Check(type, Value::Text("01234567-89AB-cdef-0123-456789abcdef")) == raw);
   CHECK(Check(type, Value::Text("0123456789abcdef0123456789abcdef")) == raw);

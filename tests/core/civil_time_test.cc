@@ -106,7 +106,8 @@ TEST_CASE("Timestamps have an offset, or none for UTC") {
 
 TEST_CASE("Timestamps of all centuries go to text and back") {
   std::mt19937_64 random(11);
-  std::uniform_int_distribution<int64_t> micros(-719'162 * kMicrosPerDay, 2'932'897 * kMicrosPerDay - 1);
+  std::uniform_int_distribution<int64_t> micros(-719'162 * kMicrosPerDay,
+                                                2'932'897 * kMicrosPerDay - 1);
   for (int i = 0; i < 50'000; ++i) {
     const int64_t instant = micros(random);
     REQUIRE(ParseTimestamp(Timestamp(instant)) == instant);

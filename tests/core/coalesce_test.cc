@@ -34,9 +34,9 @@ Coalesced Run(const TableSchema& schema, const std::vector<const RowBlock*>& blo
 
 TEST_CASE("Under ignore the first row of a key stays") {
   const TableSchema schema = TestTableAB(Conflict::kIgnore);
-  const RowBlock block = BuildBlock(schema, {{{"id", I(2)}, {"a", I(1)}},
-                                             {{"id", I(-1)}, {"a", I(2)}},
-                                             {{"id", I(2)}, {"a", I(3)}}});
+  const RowBlock block = BuildBlock(
+      schema,
+      {{{"id", I(2)}, {"a", I(1)}}, {{"id", I(-1)}, {"a", I(2)}}, {{"id", I(2)}, {"a", I(3)}}});
   const Coalesced out = Run(schema, {&block});
   CHECK(out.rows == Strings{"id=-1 a=2", "id=2 a=1"});
   CHECK(out.result.absorbed == 1);
@@ -98,9 +98,8 @@ TEST_CASE("Text keys of one length with another's beginning are other keys") {
 
 TEST_CASE("Unsigned and signed keys are sorted as numbers") {
   for (ColumnType type : {ColumnType::kUint64, ColumnType::kInt64}) {
-    const TableSchema schema =
-        *TableSchema::Create({"", "t"}, {NotNull(TestColumn("k", type))}, {0}, {{0}},
-                             {Conflict::kIgnore, {}, {}, false});
+    const TableSchema schema = *TableSchema::Create({"", "t"}, {NotNull(TestColumn("k", type))},
+                                                    {0}, {{0}}, {Conflict::kIgnore, {}, {}, false});
     const Value big = type == ColumnType::kUint64 ? Value::Uint(UINT64_MAX) : I(INT64_MAX);
     const Value small = type == ColumnType::kUint64 ? Value::Uint(0) : I(INT64_MIN);
     const RowBlock block = BuildBlock(schema, {{{"k", big}}, {{"k", I(1)}}, {{"k", small}}});
@@ -119,14 +118,23 @@ TEST_CASE("Rows of every type merge without losing a cell") {
   }
   const TableSchema schema = TestTable(columns, Conflict::kUpdate);
   const std::vector<Value> elements = {Value::Text("x"), Value::Null()};
-  const TestRow full = {{"id", I(1)}, {"bool", Value::Bool(true)}, {"int64", I(INT64_MIN)},
-                        {"uint64", Value::Uint(UINT64_MAX)}, {"float32", Value::Double(0.5)},
-                        {"float64", Value::Double(-0.0)}, {"decimal", Value::Text("NaN")},
-                        {"text", Value::Text("x")}, {"bytes", Value::Bytes("\xff")},
-                        {"date", Value::Date(-1)}, {"time", Value::Time(1)},
-                        {"timestamp", Value::Timestamp(1)}, {"timestamptz", Value::Timestamp(-1)},
-                        {"uuid", Value::Bytes("0123456789abcdef")}, {"json", Value::Text("[1]")},
-                        {"enum", Value::Text("red")}, {"array", Value::List(elements)}};
+  const TestRow full = {{"id", I(1)},
+                        {"bool", Value::Bool(true)},
+                        {"int64", I(INT64_MIN)},
+                        {"uint64", Value::Uint(UINT64_MAX)},
+                        {"float32", Value::Double(0.5)},
+                        {"float64", Value::Double(-0.0)},
+                        {"decimal", Value::Text("NaN")},
+                        {"text", Value::Text("x")},
+                        {"bytes", Value::Bytes("\xff")},
+                        {"date", Value::Date(-1)},
+                        {"time", Value::Time(1)},
+                        {"timestamp", Value::Timestamp(1)},
+                        {"timestamptz", Value::Timestamp(-1)},
+                        {"uuid", Value::Bytes("0123456789abcdef")},
+                        {"json", Value::Text("[1]")},
+                        {"enum", Value::Text("red")},
+                        {"array", Value::List(elements)}};
   const RowBlock block = BuildBlock(schema, {full, {{"id", I(1)}}});
   CHECK(Run(schema, {&block}).rows == Strings{DumpRow(schema, block, 0)});
 }
@@ -137,7 +145,8 @@ using Model = std::map<std::string, ModelRow>;
 
 std::optional<std::string> Cell(const RowBlock& block, uint16_t column, uint32_t row) {
   ColumnView view;
-  if (!block.FindColumn(column, &view) || view.state(row) == CellState::kAbsent) return std::nullopt;
+  if (!block.FindColumn(column, &view) || view.state(row) == CellState::kAbsent)
+    return std::nullopt;
   return view.state(row) == CellState::kNull ? "NULL" : std::to_string(view.i64(row));
 }
 

@@ -13,9 +13,18 @@ using std::chrono::seconds;
 
 class FailureTest : public PipelineTest {
  protected:
-  // Moves time on, wait by wait, until `writes` writes have begun.
+  // From the first write on: moves time on, wait by wait, until `writes` writes have begun.
   void RunToWrite(size_t writes) {
-    while (database.writes().size() < writes) clock.AdvanceToNextDeadline();
+    database.AwaitWrites(1);
+    for (size_t begun = database.writes().size(); begun < writes; ++begun) {
+      clock.AdvanceToNextDeadline();
+      database.AwaitWrites(begun + 1);
+    }
+  }
+  // Lets a batch that is not full fall due.
+  void Linger() {
+    clock.AwaitDeadline(clock.Now() + kLinger);
+    clock.Advance(kLinger);
   }
   PipelineState state() { return pipeline->status().state; }
 };
@@ -65,7 +74,7 @@ TEST_CASE_METHOD(FailureTest, "What a person must mend pauses the pipeline, and 
   while (state() != PipelineState::kPaused) std::this_thread::yield();
   CHECK(pipeline->status().last_error == "42501");
   CHECK(Submit("b", 11, 10).ok());  // keeps accepting
-  RunToWrite(3);
+  RunToWrite(3);                    // the batch's third attempt
   CHECK(answers.Await("a").status.ok());
   CHECK(answers.Await("b").status.ok());
   CHECK(state() == PipelineState::kRunning);
@@ -76,10 +85,11 @@ TEST_CASE_METHOD(FailureTest, "An unknown error pauses after five retries") {
   MakeAndOpen();
   database.ThenFail(ErrorClass::kUnknown, "XX999", 6);
   REQUIRE(Submit("a", 1, 10).ok());
-  for (size_t write = 1; write <= 6; ++write) {
+  for (size_t write = 1; write <= 5; ++write) {
     RunToWrite(write);
     CHECK(state() != PipelineState::kPaused);
   }
+  RunToWrite(6);
   while (state() != PipelineState::kPaused) std::this_thread::yield();
   CHECK(database.describes() == 1);  // only a probe looks at the table again
   RunToWrite(7);
@@ -120,7 +130,8 @@ TEST_CASE_METHOD(FailureTest, "After three failures for its size a batch is halv
   MakeAndOpen();
   for (int64_t id = 0; id < 4; ++id) REQUIRE(Submit(std::to_string(id), id).ok());
   database.ThenFail(ErrorClass::kRetry, "40001", 6);
-  RunToWrite(10);
+  Linger();
+  RunToWrite(7);
   for (int64_t id = 0; id < 4; ++id) CHECK(answers.Await(std::to_string(id)).status.ok());
   std::vector<size_t> sizes;
   Strings last;
@@ -139,6 +150,7 @@ TEST_CASE_METHOD(FailureTest, "A connection that is away does not make batches s
   MakeAndOpen();
   for (int64_t id = 0; id < 4; ++id) REQUIRE(Submit(std::to_string(id), id).ok());
   database.ThenFail(ErrorClass::kReconnect, "08006", 7);
+  Linger();
   RunToWrite(8);
   answers.Await("3");
   for (const RecordedWrite& write : database.writes()) CHECK(write.rows.size() == 4);
@@ -161,6 +173,7 @@ TEST_CASE_METHOD(FailureTest, "A table altered under a batch has its rows checke
                                        {{"id", Value::Int(4)}}}))
               .ok());
   REQUIRE(pipeline->Submit(Block("bad", {{{"id", Value::Int(5)}, {"b", Value::Int(1)}}})).ok());
+  Linger();
   RunToWrite(2);
   const RequestOutcome mixed = answers.Await("mixed");
   CHECK(mixed.status.ok());
@@ -186,11 +199,14 @@ TEST_CASE_METHOD(FailureTest, "Blocks that were queued before the table changed 
   database.ThenFail(ErrorClass::kPause, "42703");
   REQUIRE(Submit("a", 1, 10).ok());
   database.AwaitWrites(1);
-  REQUIRE(pipeline->Submit(Block("b", {{{"id", Value::Int(11)}, {"a", Value::Int(10)}},
-                                       {{"id", Value::Int(12)}, {"a", Value::Int(9)}}}))
+  REQUIRE(pipeline
+              ->Submit(Block("b", {{{"id", Value::Int(11)}, {"a", Value::Int(10)}},
+                                   {{"id", Value::Int(12)}, {"a", Value::Int(9)}}}))
               .ok());
   database.SetDescribed(NarrowTable());
-  RunToWrite(3);
+  RunToWrite(2);
+  answers.Await("a");
+  database.AwaitWrites(3);
   CHECK(DumpRejections(answers.Await("b").rejected) == Strings{"0 a out_of_range"});
   CHECK(Written(2) == Strings{"id=12 a=9"});
   CHECK(database.writes()[2].schema == pipeline->schema());
@@ -201,9 +217,11 @@ TEST_CASE_METHOD(FailureTest, "A pause ends when no row is left to wait for") {
   database.ThenFail(ErrorClass::kPause, "42703");
   database.SetDescribed(NarrowTable());
   REQUIRE(pipeline->Submit(Block("a", {{{"id", Value::Int(1)}, {"b", Value::Int(1)}}})).ok());
-  RunToWrite(1);
-  while (!answers.Has("a")) clock.AdvanceToNextDeadline();
-  while (pipeline->status().queued_rows > 0) std::this_thread::yield();
+  Linger();
+  database.AwaitWrites(1);
+  clock.AdvanceToNextDeadline();
+  answers.Await("a");
+  pipeline->Drain(clock.Now() + seconds(10));
   CHECK(state() == PipelineState::kRunning);
   CHECK(database.writes().size() == 1);
 }
@@ -216,7 +234,8 @@ TEST_CASE_METHOD(FailureTest, "A table that cannot be described is reported, and
   CHECK(pipeline->status().last_error == "UNAVAILABLE");
   CHECK(pipeline->schema() == nullptr);
   database.SetDescribed(TestTableAB());
-  while (state() != PipelineState::kRunning) clock.AdvanceToNextDeadline();
+  clock.AdvanceToNextDeadline();
+  while (state() != PipelineState::kRunning) std::this_thread::yield();
   CHECK(pipeline->schema() != nullptr);
   CHECK(pipeline->status().last_error.empty());
 }
@@ -230,7 +249,8 @@ TEST_CASE_METHOD(FailureTest, "A missing table is not asked for again until rows
   CHECK(database.describes() == 2);
 }
 
-TEST_CASE_METHOD(FailureTest, "Who waits for a database that is away is answered by one look at it") {
+TEST_CASE_METHOD(FailureTest,
+                 "Who waits for a database that is away is answered by one look at it") {
   Make();
   REQUIRE(Open().ok());
   database.Hold();
@@ -262,8 +282,8 @@ TEST_CASE_METHOD(FailureTest, "A missing table is made from the rows, with the r
   Make();
   CHECK(Open().status().code() == absl::StatusCode::kNotFound);  // no rows, no shape
   REQUIRE(Open({{"id", ColumnType::kInt64, false}, {"a", ColumnType::kText, false}}).ok());
-  CHECK(created == std::vector<NewColumn>{{"id", ColumnType::kInt64, true},
-                                          {"a", ColumnType::kText, false}});
+  CHECK(created ==
+        std::vector<NewColumn>{{"id", ColumnType::kInt64, true}, {"a", ColumnType::kText, false}});
 }
 
 TEST_CASE_METHOD(FailureTest, "Columns that the table lacks are added where the options say so") {

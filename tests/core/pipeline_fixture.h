@@ -66,8 +66,8 @@ class PipelineTest {
 
   explicit PipelineTest(TableSchema schema = TestTableAB(Conflict::kUpdate))
       : database(std::move(schema)) {
-    options.label = "t";
-    options.table = {"", "t"};
+    options.table.name.push_back('t');
+    options.label = options.table.name;
     options.batch = {10, 1'000'000, kLinger};
     target = database.MakeTarget();
     metrics.AddTarget("fake", {[] { return 0U; }, [] { return false; }});
@@ -102,8 +102,16 @@ class PipelineTest {
   QueuedBlock Block(const std::string& request, const std::vector<TestRow>& rows,
                     AckLevel level = AckLevel::kDatabase) {
     const Pipeline::Schema schema = pipeline->schema();
-    return {BuildBlock(*schema, rows), schema, {}, Receipt(answers.For(request)), level,
-            {},                        0,      "", 0, {}};
+    return {BuildBlock(*schema, rows),
+            schema,
+            {},
+            Receipt(answers.For(request)),
+            level,
+            {},
+            0,
+            "",
+            0,
+            {}};
   }
 
   // One request of one row, or of many with ascending ids.

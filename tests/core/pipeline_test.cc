@@ -98,8 +98,16 @@ TEST_CASE_METHOD(PipelineTest, "Refused rows are told by the index of their requ
     return outcome;
   });
   REQUIRE(pipeline
-              ->Submit({*std::move(built.block), schema, {}, Receipt(answers.For("a")),
-                        AckLevel::kDatabase, {}, 0, "", 0, {}})
+              ->Submit({*std::move(built.block),
+                        schema,
+                        {},
+                        Receipt(answers.For("a")),
+                        AckLevel::kDatabase,
+                        {},
+                        0,
+                        "",
+                        0,
+                        {}})
               .ok());
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);
@@ -143,7 +151,8 @@ TEST_CASE_METHOD(AppendOnlyPipelineTest, "An append-only table has several flush
   for (int64_t i = 0; i < 5; ++i) CHECK(answers.Await(std::to_string(i)).status.ok());
 }
 
-TEST_CASE_METHOD(PipelineTest, "A table with a key has one flush in flight, however many flushers") {
+TEST_CASE_METHOD(PipelineTest,
+                 "A table with a key has one flush in flight, however many flushers") {
   options.flushers = 3;
   MakeAndOpen();
   database.Hold();

@@ -27,8 +27,16 @@ const TimePoint kStart = TimePoint(std::chrono::hours(5));
 QueuedBlock Block(const Schema& schema, int64_t first_id, uint32_t rows, TimePoint at = kStart) {
   std::vector<TestRow> cells;
   for (uint32_t i = 0; i < rows; ++i) cells.push_back({{"id", Value::Int(first_id + i)}});
-  return {BuildBlock(*schema, cells), schema, {}, Receipt(nullptr),
-          AckLevel::kDatabase, at, 0, "", 0, {}};
+  return {BuildBlock(*schema, cells),
+          schema,
+          {},
+          Receipt(nullptr),
+          AckLevel::kDatabase,
+          at,
+          0,
+          "",
+          0,
+          {}};
 }
 
 std::vector<int64_t> FirstIds(const Batch& batch) {
@@ -271,7 +279,8 @@ TEST_CASE("A receipt answers each level once") {
   CHECK(Receipt::abandoned_total() == abandoned);
 }
 
-TEST_CASE("A receipt that is destroyed, or overwritten, unanswered answers INTERNAL and is counted") {
+TEST_CASE(
+    "A receipt that is destroyed, or overwritten, unanswered answers INTERNAL and is counted") {
   Told told;
   const uint64_t abandoned = Receipt::abandoned_total();
   { const Receipt receipt(told.listener()); }

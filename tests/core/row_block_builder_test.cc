@@ -58,8 +58,7 @@ TEST_CASE("Refused rows are left out and their neighbours keep their bytes and t
   CHECK(DumpRejections(built.rejected) ==
         Strings{"0 t bad_utf8", "2 id wrong_type", "4 id null", "6 id missing"});
   REQUIRE(built.block.has_value());
-  CHECK(DumpBlock(schema, *built.block) ==
-        Strings{"id=1 t='one'", "id=3 t=NULL", "id=5 t='five'"});
+  CHECK(DumpBlock(schema, *built.block) == Strings{"id=1 t='one'", "id=3 t=NULL", "id=5 t='five'"});
   CHECK(built.block->source_row(0) == 1);
   CHECK(built.block->source_row(1) == 3);
   CHECK(built.block->source_row(2) == 5);
@@ -103,9 +102,8 @@ TEST_CASE("A generated column is refused from clients, and may be NOT NULL") {
   Column generated = NotNull(TestColumn("g", ColumnType::kText));
   generated.generated = true;
   const TableSchema schema = TestTable({generated});
-  const BuiltRows built = BuildRows(schema, {{{"id", I(0)}, {"g", T("x")}},
-                                             {{"id", I(1)}, {"g", Value()}},
-                                             {{"id", I(2)}}});
+  const BuiltRows built = BuildRows(
+      schema, {{{"id", I(0)}, {"g", T("x")}}, {{"id", I(1)}, {"g", Value()}}, {{"id", I(2)}}});
   CHECK(DumpRejections(built.rejected) == Strings{"0 g unknown_column"});
   CHECK(DumpBlock(schema, *built.block) == Strings{"id=1", "id=2"});
 }
@@ -221,7 +219,9 @@ struct ColumnCase {
       Put(value.natural, &fixed);
     }
   }
-  RowBlockBuilder::ColumnData data() const { return {kind, states, fixed.data(), heap, ends.data()}; }
+  RowBlockBuilder::ColumnData data() const {
+    return {kind, states, fixed.data(), heap, ends.data()};
+  }
 
  private:
   template <typename U>
@@ -232,8 +232,8 @@ struct ColumnCase {
 
 // Random values: mostly good, so that the fast paths are taken, some at the edges.
 Value RandomValue(Value::Kind kind, std::mt19937_64& random) {
-  static const std::string kTexts[] = {"", "abc", "gr\xc3\xbcn", "\xc3", "\xbc", "long text here",
-                                       std::string("a\0b", 3)};
+  static const std::string kTexts[] = {
+      "", "abc", "gr\xc3\xbcn", "\xc3", "\xbc", "long text here", std::string("a\0b", 3)};
   const int64_t numbers[] = {0, -1, 100, 128, INT64_MIN, 1'000'000};
   const bool edge = random() % 50 == 0;
   Value value;
@@ -258,9 +258,9 @@ TEST_CASE("A block is the same whether it came as rows or as columns") {
   const Value::Kind kinds[] = {Value::Kind::kBool,   Value::Kind::kInt,       Value::Kind::kUint,
                                Value::Kind::kDouble, Value::Kind::kText,      Value::Kind::kBytes,
                                Value::Kind::kDate,   Value::Kind::kTimestamp, Value::Kind::kTime};
-  const ColumnType types[] = {ColumnType::kBool, ColumnType::kInt64, ColumnType::kUint64,
-                              ColumnType::kFloat64, ColumnType::kText, ColumnType::kBytes,
-                              ColumnType::kDate, ColumnType::kTimestampTz, ColumnType::kTime};
+  const ColumnType types[] = {ColumnType::kBool,    ColumnType::kInt64,       ColumnType::kUint64,
+                              ColumnType::kFloat64, ColumnType::kText,        ColumnType::kBytes,
+                              ColumnType::kDate,    ColumnType::kTimestampTz, ColumnType::kTime};
   std::vector<Column> columns;
   for (size_t i = 0; i < std::size(types); ++i) {
     Column column = TestColumn(absl::StrCat("c", i), types[i]);
@@ -293,9 +293,9 @@ TEST_CASE("A block is the same whether it came as rows or as columns") {
       column.Add(value);
       if (sparse) {
         const uint64_t dice = random() % 10;
-        const auto state = dice == 0   ? CellState::kNull
+        const auto state = dice == 0             ? CellState::kNull
                            : dice == 1 || i == 1 ? CellState::kAbsent
-                                       : CellState::kValue;
+                                                 : CellState::kValue;
         column.states.push_back(static_cast<uint8_t>(state));
         if (state == CellState::kNull) value = Value::Null();
         if (state == CellState::kAbsent) value = Value();
@@ -307,7 +307,8 @@ TEST_CASE("A block is the same whether it came as rows or as columns") {
   }
   by_columns.EndRows(rows);
   for (const std::vector<Value>& row : cells) {
-    for (size_t i = 0; i < row.size(); ++i) by_rows.Append(*by_rows.BindColumn(names[i], 100), row[i]);
+    for (size_t i = 0; i < row.size(); ++i)
+      by_rows.Append(*by_rows.BindColumn(names[i], 100), row[i]);
     by_rows.EndRow();
   }
 

@@ -16,8 +16,11 @@ Utf8Facts NaiveUtf8(std::string_view text) {
   Utf8Facts facts;
   for (size_t at = 0; at < text.size();) {
     const auto lead = static_cast<uint8_t>(text[at]);
-    const size_t length = lead < 0x80 ? 1 : lead >> 5U == 6 ? 2 : lead >> 4U == 14 ? 3
-                          : lead >> 3U == 30 ? 4 : 0;
+    const size_t length = lead < 0x80        ? 1
+                          : lead >> 5U == 6  ? 2
+                          : lead >> 4U == 14 ? 3
+                          : lead >> 3U == 30 ? 4
+                                             : 0;
     if (length == 0 || at + length > text.size()) return facts;
     uint32_t code = length == 1 ? lead : lead & (0xFFU >> (length + 1));
     for (size_t i = 1; i < length; ++i) {
@@ -56,9 +59,17 @@ TEST_CASE("UTF-8 is judged as by its definition, on every sequence of up to thre
 
 TEST_CASE("UTF-8 is judged as by its definition, on random bytes and mended text") {
   std::mt19937 random(3);
-  const std::string pieces[] = {"a", "abcdefgh", std::string(1, '\0'), "\xc2\x80", "\xdf\xbf",
-                                "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-                                "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+  const std::string pieces[] = {"a",
+                                "abcdefgh",
+                                std::string(1, '\0'),
+                                "\xc2\x80",
+                                "\xdf\xbf",
+                                "\xe0\xa0\x80",
+                                "\xed\x9f\xbf",
+                                "\xee\x80\x80",
+                                "\xef\xbf\xbf",
+                                "\xf0\x90\x80\x80",
+                                "\xf4\x8f\xbf\xbf"};
   for (int i = 0; i < 50'000; ++i) {
     std::string text;
     for (uint32_t piece = random() % 12; piece > 0; --piece) {
@@ -83,21 +94,74 @@ TEST_CASE("A NUL is found wherever it stands") {
 }
 
 TEST_CASE("JSON by RFC 8259 is valid") {
-  for (const char* text :
-       {"null", "true", "false", "0", "-0", "-0.0e-0", "1E+5", "12.75", "\"\"", "[]", "{}", " [ ] ",
-        "[1,[2,{\"a\":{}}],3]", "{\"a\":1,\"a\":2}", "\"\\u00e9\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
-        "\t\n\r [1 , 2]\n", "{\"\":[]}", "\"gr\xc3\xbcn\"", "\"\\ud800\"", "1e999999"}) {
+  for (const char* text : {"null",
+                           "true",
+                           "false",
+                           "0",
+                           "-0",
+                           "-0.0e-0",
+                           "1E+5",
+                           "12.75",
+                           "\"\"",
+                           "[]",
+                           "{}",
+                           " [ ] ",
+                           "[1,[2,{\"a\":{}}],3]",
+                           "{\"a\":1,\"a\":2}",
+                           "\"\\u00e9\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+                           "\t\n\r [1 , 2]\n",
+                           "{\"\":[]}",
+                           "\"gr\xc3\xbcn\"",
+                           "\"\\ud800\"",
+                           "1e999999"}) {
     INFO(text);
     CHECK(IsValidJson(text, 64));
   }
 }
 
 TEST_CASE("What is not JSON by RFC 8259 is not valid") {
-  for (const char* text :
-       {"", " ", "nul", "nulll", "True", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN",
-        "\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u123\"", "\"a\nb\"", "'a'", "[", "]", "[1,]", "[,1]",
-        "[1 2]", "[1]]", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "[}", "{]",
-        "[1}", "1 2", "\xef\xbb\xbf[]", "{\"a\" 1}", "{,}", "[\"\\\"]", "/**/1", "-a"}) {
+  for (const char* text : {"",
+                           " ",
+                           "nul",
+                           "nulll",
+                           "True",
+                           "01",
+                           "-",
+                           "+1",
+                           ".5",
+                           "1.",
+                           "1e",
+                           "1e+",
+                           "0x1",
+                           "NaN",
+                           "\"",
+                           "\"\\x\"",
+                           "\"\\u12g4\"",
+                           "\"\\u123\"",
+                           "\"a\nb\"",
+                           "'a'",
+                           "[",
+                           "]",
+                           "[1,]",
+                           "[,1]",
+                           "[1 2]",
+                           "[1]]",
+                           "{",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":1,}",
+                           "{a:1}",
+                           "{1:1}",
+                           "[}",
+                           "{]",
+                           "[1}",
+                           "1 2",
+                           "\xef\xbb\xbf[]",
+                           "{\"a\" 1}",
+                           "{,}",
+                           "[\"\\\"]",
+                           "/**/1",
+                           "-a"}) {
     INFO(text);
     CHECK_FALSE(IsValidJson(text, 64));
   }
@@ -161,8 +225,8 @@ TEST_CASE("Decimals that do not fit precision and scale are refused") {
 }
 
 TEST_CASE("What is no decimal is refused") {
-  for (const char* text : {"", "-", ".", "e5", "1e", "1e+", "--1", "1.2.3", "1,5", " 1", "1 ", "0x1",
-                           "inf", "NaN", "1e5.5", "1f"}) {
+  for (const char* text : {"", "-", ".", "e5", "1e", "1e+", "--1", "1.2.3", "1,5", " 1", "1 ",
+                           "0x1", "inf", "NaN", "1e5.5", "1f"}) {
     INFO(text);
     CHECK(Canonical(text) == "wrong_type");
   }

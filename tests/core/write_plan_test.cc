@@ -85,7 +85,8 @@ TEST_CASE("Rows whose keys cannot be sorted keep their order through all groups"
 TEST_CASE("Coalesced rows are sorted by key within their groups") {
   const Schema schema = TableAB(Conflict::kUpdate);
   const RowBlock first = BuildBlock(*schema, {{{"id", I(9)}, {"a", I(1)}}, {{"id", I(3)}}});
-  const RowBlock second = BuildBlock(*schema, {{{"id", I(1)}, {"a", I(2)}}, {{"id", I(9)}, {"b", I(3)}}});
+  const RowBlock second =
+      BuildBlock(*schema, {{{"id", I(1)}, {"a", I(2)}}, {{"id", I(9)}, {"b", I(3)}}});
   const WritePlan plan = PlanWrite(schema, {&first, &second});
   CHECK(plan.coalesced_rows == 1);
   REQUIRE(plan.merged != nullptr);
@@ -104,9 +105,10 @@ TEST_CASE("A batch with rows without a whole key keeps LSN order and coalesces n
     const Schema schema = std::make_shared<const TableSchema>(
         *TableSchema::Create({"", "t"}, {key, TestColumn("a", ColumnType::kInt64)}, {0}, {{0}},
                              {conflict, {}, {}, false}));
-    const RowBlock block = BuildBlock(
-        *schema, {{{"k", I(5)}, {"a", I(1)}}, {{"a", I(2)}}, {{"k", I(0)}, {"a", I(3)}},
-                  {{"k", I(5)}, {"a", I(4)}}});
+    const RowBlock block = BuildBlock(*schema, {{{"k", I(5)}, {"a", I(1)}},
+                                                {{"a", I(2)}},
+                                                {{"k", I(0)}, {"a", I(3)}},
+                                                {{"k", I(5)}, {"a", I(4)}}});
     const WritePlan plan = PlanWrite(schema, {&block});
     CHECK(Dump(plan) == Strings{"k=5 a=1", "a=2", "k=0 a=3", "k=5 a=4"});
     CHECK(plan.coalesced_rows == 0);
@@ -154,7 +156,8 @@ TEST_CASE("Every row is in the plan exactly once, or stood for") {
 
 TEST_CASE("ForEachRow gives each row with its own block's columns") {
   const Schema schema = TableAB(Conflict::kInsert);
-  const RowBlock first = BuildBlock(*schema, {{{"a", I(10)}, {"id", I(1)}}, {{"a", I(20)}, {"id", I(2)}}});
+  const RowBlock first =
+      BuildBlock(*schema, {{{"a", I(10)}, {"id", I(1)}}, {{"a", I(20)}, {"id", I(2)}}});
   const RowBlock second = BuildBlock(*schema, {{{"id", I(3)}, {"a", I(30)}, {"b", I(0)}}});
   WritePlan plan;
   plan.schema = schema;

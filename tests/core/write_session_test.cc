@@ -23,7 +23,7 @@ class FakeSession : public WriteSession {
  public:
   std::set<int64_t> bad;           // refused while their row is written
   std::set<int64_t> bad_deferred;  // refused at COMMIT, or at once when constraints are immediate
-  std::set<int64_t> ends_transaction;  // refused, and the transaction is gone
+  std::set<int64_t> ends_transaction;           // refused, and the transaction is gone
   std::map<int, DatabaseError> fail_statement;  // by number, from 1: what WriteRows answers
   DatabaseError begin_error;
   CommitResult commit_result{Kind::kCommitted, {}};
@@ -352,8 +352,8 @@ TEST_CASE("Of a refused coalesced row only the originals at fault are refused") 
 
 TEST_CASE("Coalesced rows that are written stay counted while another's originals are tried") {
   const Schema schema = std::make_shared<const TableSchema>(TestTableAB(Conflict::kReplace));
-  const RowBlock block = BuildBlock(*schema, {{{"id", I(1)}}, {{"id", I(1)}}, {{"id", I(2)}},
-                                              {{"id", I(2)}}, {{"id", I(2)}}});
+  const RowBlock block = BuildBlock(
+      *schema, {{{"id", I(1)}}, {{"id", I(1)}}, {{"id", I(2)}}, {{"id", I(2)}}, {{"id", I(2)}}});
   const WritePlan plan = PlanWrite(schema, {&block});
   REQUIRE(plan.coalesced_rows == 3);
   FakeSession session;

@@ -43,7 +43,8 @@ void FakeDatabase::Then(Answer answer) {
 void FakeDatabase::ThenFail(ErrorClass error_class, const std::string& code, int times) {
   for (int i = 0; i < times; ++i) {
     Then([error_class, code](const WritePlan&) {
-      return WriteOutcome{WriteOutcome::Kind::kNotCommitted, {error_class, code, "scripted"}, {}, 0};
+      return WriteOutcome{
+          WriteOutcome::Kind::kNotCommitted, {error_class, code, "scripted"}, {}, 0};
     });
   }
 }

@@ -31,9 +31,8 @@ void SimulatedClock::AdvanceTo(TimePoint time) {
   {
     MutexLock lock(mutex_);
     now_ = std::max(now_, time);
-    const auto split = std::partition(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
-      return waiter.deadline > time;
-    });
+    const auto split = std::partition(waiters_.begin(), waiters_.end(),
+                                      [&](const Waiter& waiter) { return waiter.deadline > time; });
     due.assign(split, waiters_.end());
     waiters_.erase(split, waiters_.end());
   }
