@@ -314,6 +314,8 @@ CheckedCell CheckTimestamp(const Column& column, const Value& value) {
   return micros ? MicrosInRange(column, *micros) : Refuse(RejectReason::kWrongType);
 }
 
+int HexDigit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
+
 CheckedCell CheckUuid(const Value& value, std::string* scratch) {
   if (value.kind == Kind::kBytes) {
     return value.text.size() == 16 ? Bytes(value.text) : Refuse(RejectReason::kWrongType);
@@ -331,7 +333,10 @@ CheckedCell CheckUuid(const Value& value, std::string* scratch) {
     if (!hyphen_here) digits[count++] = static_cast<char>(c);
   }
   if (count != 32) return Refuse(RejectReason::kWrongType);
-  *scratch = absl::HexStringToBytes(absl::string_view(digits, count));
+  scratch->resize(16);
+  for (size_t i = 0; i < 16; ++i) {
+    (*scratch)[i] = static_cast<char>(HexDigit(digits[2 * i]) << 4 | HexDigit(digits[2 * i + 1]));
+  }
   return Bytes(*scratch);
 }
 

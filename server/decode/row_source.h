@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -32,12 +34,18 @@ class RowSource {
   virtual absl::StatusOr<std::vector<NewColumn>> InferColumns() const = 0;
 };
 
-// InferColumns of several values of one column: the first type seen wins, and an integer column that
-// also has fractions becomes kFloat64. A column that never has a value is kText.
+// INVALID_ARGUMENT unless the name of a column is valid UTF-8: answers and logs repeat it.
+absl::Status CheckColumnName(std::string_view name);
+// What a request gets that names a column twice.
+absl::Status NamedTwice(std::string_view name);
+
+// InferColumns of several values of one column: the first type seen wins, and an integer column
+// that also has fractions becomes kFloat64. A column that never has a value is kText.
 class ColumnInference {
  public:
-  // Index of the column called `name`.
-  size_t Find(std::string_view name);
+  // Index of a column that is named now for the first time. INVALID_ARGUMENT where it was named
+  // before, is not valid UTF-8 or is past the limit.
+  absl::StatusOr<size_t> Add(std::string_view name, uint32_t columns_max);
   void Observe(size_t column, const Value& value);
   std::vector<NewColumn> Finish() const;
 
