@@ -1,6 +1,5 @@
 #include "config/describe.h"
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "config/dsn.h"
@@ -71,12 +70,6 @@ std::string DescribeMissing(const TableOptions& table) {
                                                            : "unknown columns are added");
 }
 
-bool IsAmbiguous(const TableOptions& table, const Options& options) {
-  return absl::c_count_if(options.tables, [&](const TableOptions& other) {
-           return other.name == table.name;
-         }) > 1;
-}
-
 std::string DescribeTable(const TableOptions& table, const Options& options) {
   const BatchOptions& batch = table.batch;
   std::string text =
@@ -84,9 +77,8 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
           ? absl::StrCat("  every ", options.tables.size() > 1 ? "other " : "", "table, in ",
                          table.target, ":\n")
           : absl::StrCat("  ", table.name, ", in ", table.target, ":\n");
-  if (IsAmbiguous(table, options)) {
-    absl::StrAppend(&text, "    clients must call it ", table.target, "/", table.name,
-                    ": other targets have the name too\n");
+  if (const std::string label = TableLabel(table, options); label != table.name) {
+    absl::StrAppend(&text, "    clients must call it ", label, "\n");
   }
   absl::StrAppend(&text, "    ", DescribeRule(table.rule), "\n");
   absl::StrAppend(&text, "    ", DescribeMissing(table), "\n");
