@@ -27,7 +27,8 @@ bool IsVariableName(std::string_view name) {
 
 absl::StatusOr<std::string> FileText(const std::string& path) {
   if (!absl::StartsWith(path, "/")) {
-    return absl::InvalidArgumentError("${file:…} needs an absolute path, as in ${file:/run/secret}");
+    return absl::InvalidArgumentError(
+        "${file:…} needs an absolute path, as in ${file:/run/secret}");
   }
   absl::StatusOr<std::string> text = ReadSmallFile(path, kSecretFileBytesMax);
   if (!text.ok()) {
@@ -49,7 +50,8 @@ absl::StatusOr<std::string> Substitute(std::string_view inner, const VariableLoo
   const std::string name(inner);
   std::optional<std::string> value = variables(name);
   if (!value) {
-    return absl::InvalidArgumentError(absl::StrCat("the environment variable ", name, " is not set"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the environment variable ", name, " is not set"));
   }
   return *std::move(value);
 }

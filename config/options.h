@@ -126,7 +126,8 @@ struct Options {
   bool operator==(const Options&) const = default;
 };
 
-// What clients call a table: its name, or target/name where another target's table has the name too.
+// What clients call a table: its name, or target/name where another target's table has the name
+// too.
 std::string TableLabel(const TableOptions& table, const Options& options);
 
 // A SQLite file in `data_dir`.

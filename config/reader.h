@@ -48,8 +48,8 @@ struct Range {
 };
 
 // One mapping of the file. The Read functions return true and set `*value` if the key is there and
-// good; else they leave it, so that it keeps its default, and note what is wrong. Errors never quote
-// a value: it may be a secret. Belongs to the thread that loads; `context` must outlive it.
+// good; else they leave it, so that it keeps its default, and note what is wrong. Errors never
+// quote a value: it may be a secret. Belongs to the thread that loads; `context` must outlive it.
 class Reader {
  public:
   // `line` (from 1) is where an error about a missing key points to.
