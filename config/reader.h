@@ -74,6 +74,7 @@ class Reader {
   bool ReadChoice(const std::string& key, Choice* value,
                   const std::vector<std::pair<std::string_view, Choice>>& choices) {
     std::vector<std::string_view> names;
+    names.reserve(choices.size());
     for (const auto& [name, choice] : choices) names.push_back(name);
     const int index = FindChoice(key, names);
     if (index >= 0) *value = choices[static_cast<size_t>(index)].second;
