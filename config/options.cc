@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/strings.h"
@@ -20,6 +21,12 @@ bool ListenAddress::IsLoopback() const {
   in6_addr v6;
   if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6) != 0;
   return absl::EqualsIgnoreCase(host, "localhost");
+}
+
+std::string TableLabel(const TableOptions& table, const Options& options) {
+  const auto has_name = [&](const TableOptions& other) { return other.name == table.name; };
+  if (absl::c_count_if(options.tables, has_name) < 2) return table.name;
+  return absl::StrCat(table.target, "/", table.name);
 }
 
 TargetOptions DefaultTarget(std::string_view data_dir) {
