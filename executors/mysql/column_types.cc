@@ -199,6 +199,7 @@ absl::StatusOr<Column> MySqlColumn(const MySqlColumnFacts& facts) {
   if (absl::StrContains(facts.extra, "auto_increment")) column.native_type += " auto_increment";
   column.takes_nan = false;
   column.takes_infinity = false;
+  column.takes_negative_zero = false;  // MariaDB stores 0
   if (!SetType(facts, column) && !column.generated) {
     return absl::FailedPreconditionError(absl::StrCat(
         "column ", facts.name, " has type ", facts.column_type, ", which is not supported"));
