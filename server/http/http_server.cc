@@ -87,7 +87,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
 }
 
 absl::Status HttpServer::Listen() {
-  absl::StatusOr<ListenAddress> address = ResolveListenAddress(options_.listen);
+  absl::StatusOr<ResolvedAddress> address = ResolveListenAddress(options_.listen);
   if (!address.ok()) return address.status();
   if (address->is_ipv6 && mg_check_feature(MG_FEATURES_IPV6) == 0) {
     return absl::InvalidArgumentError(
