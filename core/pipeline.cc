@@ -45,14 +45,6 @@ Pipeline::Schema Pipeline::schema() const {
   return schema_;
 }
 
-bool Pipeline::NeedsOpen(const std::vector<NewColumn>& shape) const {
-  const Schema known = schema();
-  if (known == nullptr) return true;
-  return options_.add_columns && std::any_of(shape.begin(), shape.end(), [&](const auto& column) {
-           return known->FindColumn(column.name) < 0;
-         });
-}
-
 void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
   {
     MutexLock lock(mutex_);
@@ -65,29 +57,23 @@ void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
   callback(absl::UnavailableError("the daemon is stopping"));
 }
 
-void Pipeline::Submit(QueuedBlock block) {
-  absl::Status refused;
-  {
-    MutexLock lock(mutex_);
-    const uint32_t rows = block.rows.rows();
-    status_.received_rows += rows;
-    if (draining_) {
-      refused = absl::UnavailableError("the daemon is stopping");
-      status_.rejected_rows += rows;
-    } else if (status_.state == PipelineState::kStopped) {
-      refused = absl::UnavailableError(absl::StrCat(
-          "the pipeline of table ", options_.label, " stopped: ", status_.last_error));
-      status_.rejected_rows += rows;
-    } else {
-      block.first_lsn = next_lsn_;
-      block.accepted_at = clock_->Now();
-      next_lsn_ += rows;
-      batcher_.Add(std::move(block));
-      wake_.NotifyAll();
-      return;
-    }
+absl::Status Pipeline::Submit(QueuedBlock block) {
+  MutexLock lock(mutex_);
+  const uint32_t rows = block.rows.rows();
+  status_.received_rows += rows;
+  if (draining_ || status_.state == PipelineState::kStopped) {
+    status_.rejected_rows += rows;
+    block.receipt.Dismiss();
+    if (draining_) return absl::UnavailableError("the daemon is stopping");
+    return absl::UnavailableError(absl::StrCat("the pipeline of table ", options_.label,
+                                               " stopped: ", status_.last_error));
   }
-  block.receipt.Finish({refused, {}});
+  block.first_lsn = next_lsn_;
+  block.accepted_at = clock_->Now();
+  next_lsn_ += rows;
+  batcher_.Add(std::move(block));
+  wake_.NotifyAll();
+  return absl::OkStatus();
 }
 
 void Pipeline::CountRejected(uint64_t rows) {

@@ -71,15 +71,13 @@ class Pipeline {
 
   // The table as last described; null before the first time.
   Schema schema() const;
-  // True when rows with these columns need Open first: the table is not known, or lacks a column
-  // that may be added.
-  bool NeedsOpen(const std::vector<NewColumn>& shape) const;
   // Describes the table; makes it, or adds columns, where the options say so and `shape` (the
   // columns of the rows that wait, may be empty) tells how. Calls back from a thread of the pipeline.
   void Open(std::vector<NewColumn> shape, OpenCallback callback);
 
-  // Takes rows over. From here on the receipt is the pipeline's. After Drain: UNAVAILABLE.
-  void Submit(QueuedBlock block);
+  // Takes rows over: from here on the receipt is the pipeline's. UNAVAILABLE, with the receipt
+  // dismissed, while draining or stopped.
+  [[nodiscard]] absl::Status Submit(QueuedBlock block);
   // Counts rows that validation refused; they never come to Submit.
   void CountRejected(uint64_t rows);
 

@@ -33,6 +33,8 @@ class Receipt {
   void Journaled();
   // The last word: the rows are committed, but for the outcome's, or its status says why not.
   void Finish(const RequestOutcome& outcome);
+  // For rows that were not taken over after all: whoever handed them on answers.
+  void Dismiss() { listener_ = nullptr; }
 
   // Receipts of this process that were destroyed unanswered: each is a bug.
   static uint64_t abandoned_total();

@@ -252,6 +252,11 @@ void RowBlockBuilder::AppendToColumn(uint32_t column, const Value& value, uint32
   }
 }
 
+const Column* RowBlockBuilder::SchemaColumn(uint32_t column) const {
+  const Cells& cells = cells_[column];
+  return cells.schema_index < 0 ? nullptr : &ColumnOf(cells);
+}
+
 bool RowBlockBuilder::has_unknown_column() const {
   return std::any_of(cells_.begin(), cells_.begin() + bound_,
                      [](const Cells& cells) { return cells.schema_index < 0; });

@@ -40,6 +40,8 @@ class RowBlockBuilder {
   // `columns_max`.
   absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
   uint32_t bound_columns() const { return bound_; }
+  // The table's column behind a bound one; null when the table has no such column.
+  const Column* SchemaColumn(uint32_t column) const;
   // Some bound column is unknown to the table.
   bool has_unknown_column() const;
 

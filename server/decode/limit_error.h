@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace batchsql {
+
+// RESOURCE_EXHAUSTED for a request that passes a limit by itself: trying it again does not help,
+// unlike where a shared budget is used up. `message` names the limit.
+absl::Status LimitPassed(std::string_view message);
+bool IsLimitPassed(const absl::Status& status);
+
+}  // namespace batchsql

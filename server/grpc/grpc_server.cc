@@ -1,0 +1,70 @@
+#include "server/grpc/grpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/grpc/admin_service.h"
+#include "server/grpc/ingest_service.h"
+
+namespace batchsql {
+
+struct GrpcServer::Impl {
+  Impl(const Options& options, Ingestor& ingestor)
+      : ingest(ingestor, options.limits), admin(ingestor) {}
+
+  IngestService ingest;
+  AdminService admin;
+  int port = 0;
+  std::unique_ptr<grpc::Server> server;
+};
+
+GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+GrpcServer::~GrpcServer() {
+  if (impl_->server != nullptr) Shutdown(std::chrono::system_clock::now());
+}
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
+                                                              Ingestor& ingestor) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  auto impl = std::make_unique<Impl>(options, ingestor);
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &impl->port);
+  builder.RegisterService(&impl->ingest);
+  builder.RegisterService(&impl->admin);
+  // Two processes that share a port would share its clients.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // gRPC's own limit lies above ours, whose message names the setting.
+  const uint64_t bytes_max = std::min<uint64_t>(options.limits.request_bytes_max * 2,
+                                                std::numeric_limits<int>::max());
+  builder.SetMaxReceiveMessageSize(static_cast<int>(bytes_max));
+  impl->server = builder.BuildAndStart();
+  if (impl->server == nullptr || impl->port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", options.listen, " for gRPC (grpc.listen): is the port in use?"));
+  }
+  std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(impl)));
+  server->SetReady(false);
+  return server;
+}
+
+int GrpcServer::port() const { return impl_->port; }
+
+void GrpcServer::SetReady(bool ready) {
+  impl_->server->GetHealthCheckService()->SetServingStatus(ready);
+}
+
+void GrpcServer::Shutdown(std::chrono::system_clock::time_point deadline) {
+  impl_->server->Shutdown(deadline);
+  impl_->server->Wait();
+  impl_->server.reset();
+}
+
+}  // namespace batchsql

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/ingestor.h"
+#include "server/decode/row_source.h"
+
+namespace batchsql {
+
+// The gRPC front end: Ingest, Admin, reflection and grpc.health.v1 on one listening address. Owns
+// gRPC's threads, which end with Shutdown or the destructor. The ingestor must outlive it.
+class GrpcServer {
+ public:
+  struct Options {
+    std::string listen;  // host:port; port 0 chooses a free one
+    RequestLimits limits;
+  };
+
+  // UNAVAILABLE when the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
+                                                           Ingestor& ingestor);
+  ~GrpcServer();
+
+  int port() const;
+  // What grpc.health.v1 answers; starts as false.
+  void SetReady(bool ready);
+  // Refuses new calls and waits for those under way, which are cancelled at `deadline`. Their rows
+  // must be answered meanwhile: drain the ingestor.
+  void Shutdown(std::chrono::system_clock::time_point deadline);
+
+ private:
+  struct Impl;
+  explicit GrpcServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace batchsql

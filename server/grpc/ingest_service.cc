@@ -1,0 +1,83 @@
+#include "server/grpc/ingest_service.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/strings.h"
+#include "server/grpc/status_details.h"
+#include "server/grpc/write_call.h"
+#include "server/grpc/write_stream_call.h"
+
+namespace batchsql {
+namespace {
+
+std::string TypeName(const Column& column) {
+  if (column.type != ColumnType::kArray) return std::string(ColumnTypeName(column.type));
+  return absl::StrCat("array of ", AsAbsl(ColumnTypeName(column.element)));
+}
+
+void Describe(const Pipeline& pipeline, const TableSchema& schema,
+              v1::DescribeTableResponse* response) {
+  response->set_table(pipeline.options().label);
+  response->set_target(pipeline.target().name());
+  for (const Column& column : schema.columns()) {
+    if (column.generated) continue;
+    v1::ColumnDescription* const description = response->add_columns();
+    description->set_name(column.name);
+    description->set_type(TypeName(column));
+    description->set_native_type(column.native_type);
+    description->set_nullable(column.nullable);
+    description->set_has_default(column.has_default);
+  }
+  for (uint16_t index : schema.conflict_key()) response->add_key(schema.column(index).name);
+  response->set_conflict(std::string(ConflictName(schema.conflict())));
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* IngestService::Write(grpc::CallbackServerContext* context,
+                                               const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  ServeWrite(ingestor_, limits_, *request, response, reactor);
+  return reactor;
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::WriteStream(
+    grpc::CallbackServerContext* /*context*/) {
+  return MakeWriteStreamCall(ingestor_, limits_);
+}
+
+grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerContext* context,
+                                                       const v1::DescribeTableRequest* request,
+                                                       v1::DescribeTableResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const absl::StatusOr<Pipeline*> pipeline = ingestor_.Find(request->table());
+  if (!pipeline.ok()) {
+    reactor->Finish(ToGrpcStatus(pipeline.status()));
+    return reactor;
+  }
+  (*pipeline)->Open({}, [reactor, response, pipeline = *pipeline](
+                            const absl::StatusOr<Pipeline::Schema>& schema) {
+    if (schema.ok()) Describe(*pipeline, **schema, response);
+    reactor->Finish(ToGrpcStatus(schema.status()));
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* IngestService::ListTables(grpc::CallbackServerContext* context,
+                                                    const v1::ListTablesRequest* /*request*/,
+                                                    v1::ListTablesResponse* response) {
+  for (const Pipeline* pipeline : ingestor_.pipelines()) {
+    v1::TableSummary* const table = response->add_tables();
+    table->set_table(pipeline->options().label);
+    table->set_target(pipeline->target().name());
+    table->set_state(std::string(PipelineStateName(pipeline->status().state)));
+  }
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+}  // namespace batchsql

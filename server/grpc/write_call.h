@@ -1,0 +1,16 @@
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "core/ingestor.h"
+#include "server/decode/row_source.h"
+
+namespace batchsql {
+
+// Serves one Ingest.Write: takes the rows and finishes `reactor` when they reached the level asked
+// for. Returns at once; `response` is filled from another thread.
+void ServeWrite(Ingestor& ingestor, const RequestLimits& limits, const grpc::ByteBuffer& message,
+                grpc::ByteBuffer* response, grpc::ServerUnaryReactor* reactor);
+
+}  // namespace batchsql

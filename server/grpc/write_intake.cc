@@ -1,0 +1,53 @@
+#include "server/grpc/write_intake.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace batchsql {
+
+absl::StatusOr<ReceivedRequest> ReceiveWriteRequest(const grpc::ByteBuffer& message,
+                                                    const RequestLimits& limits) {
+  if (message.Length() > limits.request_bytes_max) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the request has ", message.Length(), " bytes, limits.request_bytes_max is ",
+                     limits.request_bytes_max));
+  }
+  auto slice = std::make_shared<grpc::Slice>();
+  if (!message.TrySingleSlice(slice.get()).ok() && !message.DumpToSingleSlice(slice.get()).ok()) {
+    return absl::InternalError("the received message cannot be read");
+  }
+  const std::string_view bytes(reinterpret_cast<const char*>(slice->begin()), slice->size());
+  absl::StatusOr<DecodedRequest> request = DecodeWriteRequest(bytes, limits);
+  if (!request.ok()) return request.status();
+  return ReceivedRequest{std::move(slice), *std::move(request)};
+}
+
+absl::StatusOr<AckLevel> ReadAckLevel(int ack) {
+  switch (ack) {
+    case v1::ACK_LEVEL_UNSPECIFIED:
+    case v1::ACK_LEVEL_DATABASE:
+      return AckLevel::kDatabase;
+    case v1::ACK_LEVEL_MEMORY:
+      return AckLevel::kMemory;
+    case v1::ACK_LEVEL_JOURNAL:
+      return absl::UnimplementedError(
+          "this daemon has no journal yet: use ACK_LEVEL_MEMORY or ACK_LEVEL_DATABASE");
+    default:
+      return absl::InvalidArgumentError(absl::StrCat("unknown acknowledgement level ", ack));
+  }
+}
+
+void FillRejectedRow(const RowRejection& rejection, v1::RejectedRow* row) {
+  row->set_row(rejection.row);
+  row->set_field(rejection.field);
+  row->set_reason(static_cast<v1::RejectReason>(rejection.reason));
+  row->set_detail(rejection.detail);
+}
+
+grpc::ByteBuffer ToByteBuffer(const google::protobuf::MessageLite& message) {
+  const grpc::Slice slice(message.SerializeAsString());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+}  // namespace batchsql

@@ -1,0 +1,253 @@
+#include "server/grpc/write_stream_call.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/mutex.h"
+#include "server/grpc/status_details.h"
+#include "server/grpc/stream_progress.h"
+#include "server/grpc/write_intake.h"
+#include "server/intake.h"
+
+namespace batchsql {
+namespace {
+
+using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+// One stream: reads a request, hands its rows to the pipeline, reads the next; writes progress, at
+// most one response at a time, so that many acknowledgements share one. The reactor is called by
+// gRPC's threads; receipts are answered by the pipeline's. The object outlives OnDone until the last
+// receipt is answered, held by `self_` and by the receipts' listeners.
+class WriteStreamCall : public Reactor, public std::enable_shared_from_this<WriteStreamCall> {
+ public:
+  WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits)
+      : ingestor_(ingestor), limits_(limits) {}
+
+  void Begin() {
+    self_ = shared_from_this();
+    StartRead(&message_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      EndOfRequests(absl::OkStatus());
+      return;
+    }
+    if (absl::Status status = HandleRequest(); !status.ok()) EndOfRequests(status);
+  }
+
+  void OnWriteDone(bool ok) override {
+    {
+      MutexLock lock(mutex_);
+      writing_ = false;
+      broken_ = broken_ || !ok;
+    }
+    WriteOrFinish();
+  }
+
+  void OnCancel() override {
+    {
+      MutexLock lock(mutex_);
+      broken_ = true;
+    }
+    EndOfRequests(absl::CancelledError("the stream was cancelled"));
+  }
+
+  void OnDone() override {
+    const std::shared_ptr<WriteStreamCall> last_use = std::move(self_);
+  }
+
+ private:
+  // What the first request fixes for the stream.
+  struct Opening {
+    Pipeline* pipeline;
+    std::string table;
+    std::string producer_id;
+    AckLevel level;
+    int ack;
+    bool numbered = false;  // by the client
+  };
+
+  absl::Status HandleRequest() {
+    const uint64_t size = message_.Length();
+    absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message_, limits_);
+    if (!received.ok()) return received.status();
+    DecodedRequest& request = received->request;
+    const bool first = !opening_.has_value();
+    if (absl::Status status = first ? Open(request) : CheckSame(request); !status.ok()) {
+      return status;
+    }
+    if (request.rows == nullptr) {
+      if (!first) return absl::InvalidArgumentError("the request has neither rows nor columns");
+      StartRead(&message_);
+      return absl::OkStatus();
+    }
+    if (absl::Status status = Number(request); !status.ok()) return status;
+    Take(std::move(*received), size);
+    return absl::OkStatus();
+  }
+
+  absl::Status Open(const DecodedRequest& request) {
+    const absl::StatusOr<AckLevel> level = ReadAckLevel(request.ack);
+    if (!level.ok()) return level.status();
+    const absl::StatusOr<Pipeline*> pipeline = ingestor_.Find(request.table);
+    if (!pipeline.ok()) return pipeline.status();
+    opening_ = Opening{*pipeline, std::string(request.table), std::string(request.producer_id),
+                       *level, request.ack};
+    {
+      MutexLock lock(mutex_);
+      progress_.emplace(*level);
+      greet_ = true;
+    }
+    WriteOrFinish();
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSame(const DecodedRequest& request) {
+    if (!request.table.empty() && request.table != opening_->table) {
+      return absl::InvalidArgumentError("a stream carries rows of one table");
+    }
+    if (!request.producer_id.empty() && request.producer_id != opening_->producer_id) {
+      return absl::InvalidArgumentError("a stream carries rows of one producer");
+    }
+    if (request.ack != 0 && request.ack != opening_->ack) {
+      return absl::InvalidArgumentError("a stream has one acknowledgement level");
+    }
+    return absl::OkStatus();
+  }
+
+  // Gives the request its number, or checks the client's.
+  absl::Status Number(DecodedRequest& request) {
+    const bool numbered = request.sequence != 0;
+    if (last_number_ == 0) {
+      opening_->numbered = numbered;
+      last_number_ = numbered ? request.sequence : 1;
+    } else if (numbered != opening_->numbered) {
+      return absl::InvalidArgumentError("a stream numbers all its requests or none");
+    } else if (numbered && request.sequence != last_number_ + 1) {
+      return absl::FailedPreconditionError(absl::StrCat("sequence ", request.sequence,
+                                                        " where ", last_number_ + 1,
+                                                        " was expected"));
+    } else {
+      ++last_number_;
+    }
+    request.sequence = last_number_;
+    return absl::OkStatus();
+  }
+
+  void Take(ReceivedRequest received, uint64_t size) {
+    const uint64_t number = last_number_;
+    {
+      MutexLock lock(mutex_);
+      progress_->Begin(number);
+    }
+    IntakeRequest intake{opening_->pipeline,
+                         opening_->level,
+                         opening_->producer_id,
+                         number,
+                         std::move(received.request.rows),
+                         std::move(received.buffer),
+                         size,
+                         /*waits_for_memory=*/true};
+    const auto self = shared_from_this();
+    TakeRows(
+        std::move(intake), ingestor_.budget(),
+        [self, number](AckLevel reached, const RequestOutcome& outcome) {
+          self->Reached(number, reached, outcome);
+        },
+        [self, number](absl::StatusOr<IntakeResult> result) {
+          self->Taken(number, std::move(result));
+        });
+  }
+
+  void Reached(uint64_t number, AckLevel reached, const RequestOutcome& outcome) {
+    {
+      MutexLock lock(mutex_);
+      progress_->Reached(number, reached, outcome);
+    }
+    WriteOrFinish();
+  }
+
+  // The next request is only read now: a client is slowed by what this stream waits for.
+  void Taken(uint64_t number, absl::StatusOr<IntakeResult> result) {
+    const bool ok = result.ok();
+    absl::Status status = result.status();
+    {
+      MutexLock lock(mutex_);
+      progress_->Taken(number, std::move(result));
+    }
+    if (!ok) {
+      EndOfRequests(status);
+      return;
+    }
+    ReadNext();
+    WriteOrFinish();
+  }
+
+  void ReadNext() {
+    MutexLock lock(mutex_);
+    if (!finished_ && !ended_) StartRead(&message_);
+  }
+
+  // No request follows: the client closed its side, or a request was refused.
+  void EndOfRequests(const absl::Status& status) {
+    {
+      MutexLock lock(mutex_);
+      ended_ = true;
+      if (end_status_.ok()) end_status_ = status;
+    }
+    WriteOrFinish();
+  }
+
+  // Starts what can be started: a response, or the end.
+  void WriteOrFinish() {
+    // After Finish, OnDone may come before the lock is released.
+    const std::shared_ptr<WriteStreamCall> keep_alive = shared_from_this();
+    MutexLock lock(mutex_);
+    if (finished_ || writing_) return;
+    if (!broken_ && (greet_ || (progress_.has_value() && progress_->HasNews()))) {
+      greet_ = false;
+      writing_ = true;
+      response_ = ToByteBuffer(progress_->TakeNews());
+      StartWrite(&response_);
+      return;
+    }
+    const bool failed = progress_.has_value() && !progress_->failure().ok();
+    const bool all_reached = !progress_.has_value() || progress_->AllReached();
+    if (!broken_ && !((ended_ || failed) && all_reached)) return;
+    finished_ = true;
+    Finish(ToGrpcStatus(failed ? progress_->failure() : end_status_));
+  }
+
+  Ingestor& ingestor_;
+  const RequestLimits limits_;
+  std::shared_ptr<WriteStreamCall> self_;
+
+  // Used by one callback at a time, from read to read.
+  grpc::ByteBuffer message_;
+  std::optional<Opening> opening_;
+  uint64_t last_number_ = 0;
+
+  Mutex mutex_;
+  std::optional<StreamProgress> progress_ ABSL_GUARDED_BY(mutex_);
+  grpc::ByteBuffer response_ ABSL_GUARDED_BY(mutex_);
+  bool greet_ ABSL_GUARDED_BY(mutex_) = false;  // the first response is due
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // the client is gone
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+Reactor* MakeWriteStreamCall(Ingestor& ingestor, const RequestLimits& limits) {
+  const auto call = std::make_shared<WriteStreamCall>(ingestor, limits);
+  call->Begin();
+  return call.get();
+}
+
+}  // namespace batchsql

@@ -1,0 +1,113 @@
+#include "server/http/http_message.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/strings.h"
+#include "core/utf8.h"
+#include "server/decode/limit_error.h"
+
+namespace batchsql {
+namespace {
+
+// Seconds; long enough for a batch or a reconnection, short enough for a person.
+constexpr std::string_view kRetryAfterSeconds = "1";
+
+// Bytes of the character at the start of `text` if it is valid UTF-8, else 0.
+size_t CharacterBytes(std::string_view text) {
+  for (size_t length = 1; length <= 4 && length <= text.size(); ++length) {
+    if (InspectUtf8(text.substr(0, length)).valid) return length;
+  }
+  return 0;
+}
+
+}  // namespace
+
+const std::string* HttpRequest::FindHeader(std::string_view name) const {
+  const auto found = std::find_if(headers.begin(), headers.end(), [name](const auto& header) {
+    return absl::EqualsIgnoreCase(header.first, AsAbsl(name));
+  });
+  return found == headers.end() ? nullptr : &found->second;
+}
+
+HttpResponse JsonResponse(int status, std::string body) {
+  return {status, "application/json", {}, std::move(body)};
+}
+
+HttpResponse ErrorResponse(int status, std::string_view code, std::string_view message) {
+  std::string body = "{\"error\":{\"code\":";
+  AppendJsonString(code, &body);
+  body += ",\"message\":";
+  AppendJsonString(message, &body);
+  body += "}}\n";
+  return JsonResponse(status, std::move(body));
+}
+
+HttpResponse ErrorResponse(const absl::Status& error) {
+  const int status = IsLimitPassed(error) ? 413 : HttpStatusOf(error.code());
+  HttpResponse response =
+      ErrorResponse(status, absl::StatusCodeToString(error.code()), AsStd(error.message()));
+  if (response.status == 429 || response.status == 503) {
+    response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
+  }
+  return response;
+}
+
+int HttpStatusOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return 200;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+      return 400;
+    case absl::StatusCode::kUnauthenticated:
+      return 401;
+    case absl::StatusCode::kPermissionDenied:
+      return 403;
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kAlreadyExists:
+      return 409;
+    case absl::StatusCode::kResourceExhausted:
+      return 429;
+    case absl::StatusCode::kUnimplemented:
+      return 501;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kCancelled:
+      return 503;
+    case absl::StatusCode::kDeadlineExceeded:
+      return 504;
+    default:
+      return 500;
+  }
+}
+
+void AppendJsonString(std::string_view text, std::string* out) {
+  out->push_back('"');
+  while (!text.empty()) {
+    const auto byte = static_cast<uint8_t>(text.front());
+    if (byte == '"' || byte == '\\') {
+      out->push_back('\\');
+      out->push_back(text.front());
+    } else if (byte == '\n') {
+      *out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7F) {
+      absl::StrAppend(out, "\\u00", absl::Hex(byte, absl::kZeroPad2));
+    } else if (byte < 0x80) {
+      out->push_back(text.front());
+    } else if (const size_t length = CharacterBytes(text); length > 0) {
+      out->append(text.substr(0, length));
+      text.remove_prefix(length);
+      continue;
+    } else {
+      *out += "\xEF\xBF\xBD";
+    }
+    text.remove_prefix(1);
+  }
+  out->push_back('"');
+}
+
+}  // namespace batchsql

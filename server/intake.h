@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "core/ingestor.h"
+#include "core/receipt.h"
+#include "core/rejection.h"
+#include "server/decode/row_source.h"
+
+namespace batchsql {
+
+// What validation made of a request.
+struct IntakeResult {
+  uint32_t queued_rows = 0;
+  std::vector<RowRejection> rejected;  // ascending by row
+};
+
+// One request on its way from a protocol's front end into its pipeline: opens the table where that
+// is needed, reserves memory, decodes, validates, queues. Shared by gRPC and HTTP.
+struct IntakeRequest {
+  Pipeline* pipeline = nullptr;
+  AckLevel level = AckLevel::kDatabase;
+  std::string producer_id;
+  uint64_t sequence = 0;
+  std::unique_ptr<RowSource> rows;
+  std::shared_ptr<const void> buffer;  // what `rows` reads from
+  uint64_t size_bytes = 0;             // of that
+  // True: wait for memory, for callers that can stop reading. False: RESOURCE_EXHAUSTED.
+  bool waits_for_memory = false;
+};
+
+// Called once, from any thread: validated and queued, or why the request as a whole was refused.
+using IntakeCallback = absl::AnyInvocable<void(absl::StatusOr<IntakeResult>)>;
+
+// Starts a request. `listener` is the receipt's; it is called, from any thread, only where rows were
+// queued, and may be called before `callback`. Never blocks on a database or on memory.
+void TakeRows(IntakeRequest request, Budget& budget, Receipt::Listener listener,
+              IntakeCallback callback);
+
+}  // namespace batchsql
