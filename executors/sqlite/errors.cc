@@ -88,6 +88,12 @@ const Code* Find(int code) {
   return nullptr;
 }
 
+std::string CodeName(int code, const Code* exact, const Code* primary) {
+  if (exact != nullptr) return std::string(exact->name);
+  if (primary == nullptr) return absl::StrCat(code);
+  return absl::StrCat(absl::string_view(primary->name.data(), primary->name.size()), " (", code, ")");
+}
+
 }  // namespace
 
 DatabaseError MakeError(int extended_code, std::string_view message) {
@@ -96,7 +102,7 @@ DatabaseError MakeError(int extended_code, std::string_view message) {
   const Code* known = exact != nullptr ? exact : Find(extended_code & 0xff);
   DatabaseError error;
   error.error_class = known != nullptr ? known->error_class : ErrorClass::kUnknown;
-  error.code = exact != nullptr ? std::string(exact->name) : absl::StrCat("SQLITE_", extended_code);
+  error.code = CodeName(extended_code, exact, known);
   if (error.error_class == ErrorClass::kRow) {
     error.reason = known->reason;
   } else {
