@@ -293,6 +293,7 @@ bool RowBlockBuilder::AppendTextsFast(Cells& cells, const ColumnData& data, uint
   if (data.kind != Value::Kind::kText || column.type != ColumnType::kText || rows == 0) {
     return false;
   }
+  if (!column.keeps_trailing_spaces) return false;
   // A boundary inside a character would make two invalid cells out of valid text.
   uint32_t begin = 0;
   for (uint32_t row = 0; row < rows; ++row) {
