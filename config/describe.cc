@@ -1,0 +1,129 @@
+#include "config/describe.h"
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "config/dsn.h"
+#include "core/strings.h"
+
+namespace batchsql {
+namespace {
+
+// Bytes in the largest unit that divides them.
+std::string Bytes(uint64_t bytes) {
+  if (bytes % kGiB == 0) return absl::StrCat(bytes / kGiB, " GiB");
+  if (bytes % kMiB == 0) return absl::StrCat(bytes / kMiB, " MiB");
+  if (bytes % kKiB == 0) return absl::StrCat(bytes / kKiB, " KiB");
+  return absl::StrCat(bytes, " bytes");
+}
+
+std::string_view Product(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kPostgresql:
+      return "PostgreSQL";
+    case TargetKind::kMysql:
+      return "MySQL or MariaDB";
+    case TargetKind::kSqlite:
+      return "SQLite";
+  }
+  return "";
+}
+
+std::string DescribeTarget(const TargetOptions& target) {
+  return absl::StrCat("  ", target.name, ": ", AsAbsl(Product(target.kind)), ", ",
+                      MaskDsn(target.kind, target.dsn), ", at most ", target.connections_max,
+                      target.connections_max == 1 ? " connection\n" : " connections\n");
+}
+
+std::string Key(const WriteRule& rule) {
+  return rule.key.empty() ? "the primary key" : absl::StrCat("(", absl::StrJoin(rule.key, ", "), ")");
+}
+
+std::string DescribeRule(const WriteRule& rule) {
+  std::string text;
+  switch (rule.conflict) {
+    case Conflict::kInsert:
+      return "rows are inserted; one that exists already is an error";
+    case Conflict::kIgnore:
+      text = absl::StrCat("rows are inserted; one whose ", Key(rule), " exists is ignored");
+      break;
+    case Conflict::kUpdate:
+      text = absl::StrCat("rows are inserted; one whose ", Key(rule), " exists updates ",
+                          rule.update.empty() ? "the columns that were sent"
+                                              : absl::StrJoin(rule.update, ", "));
+      break;
+    case Conflict::kReplace:
+      text = absl::StrCat("rows are inserted; one whose ", Key(rule), " exists replaces it");
+      break;
+  }
+  if (rule.any_unique_key) text += "; so does a conflict with any other unique key";
+  return text;
+}
+
+std::string DescribeMissing(const TableOptions& table) {
+  std::string text = "a missing table is an error";
+  if (table.create == CreateTables::kMissing) {
+    text = "a missing table is made from its first rows";
+    if (!table.rule.key.empty()) absl::StrAppend(&text, " with the primary key ", Key(table.rule));
+  }
+  return absl::StrCat(text, "; ",
+                      table.evolve == EvolveTables::kNever ? "an unknown column is an error"
+                                                           : "unknown columns are added");
+}
+
+bool IsAmbiguous(const TableOptions& table, const Options& options) {
+  return absl::c_count_if(options.tables, [&](const TableOptions& other) {
+           return other.name == table.name;
+         }) > 1;
+}
+
+std::string DescribeTable(const TableOptions& table, const Options& options) {
+  const BatchOptions& batch = table.batch;
+  std::string text =
+      table.name == kAnyTable
+          ? absl::StrCat("  every ", options.tables.size() > 1 ? "other " : "", "table, in ",
+                         table.target, ":\n")
+          : absl::StrCat("  ", table.name, ", in ", table.target, ":\n");
+  if (IsAmbiguous(table, options)) {
+    absl::StrAppend(&text, "    clients must call it ", table.target, "/", table.name,
+                    ": other targets have the name too\n");
+  }
+  absl::StrAppend(&text, "    ", DescribeRule(table.rule), "\n");
+  absl::StrAppend(&text, "    ", DescribeMissing(table), "\n");
+  absl::StrAppend(&text, "    a batch closes at ", batch.rows_max, " rows, ",
+                  Bytes(batch.bytes_max), " or ", batch.linger_ms, " ms\n");
+  return text;
+}
+
+std::string DescribeLimits(const LimitOptions& limits) {
+  return absl::StrCat("limits: ", Bytes(limits.memory_bytes_max), " of rows in memory; a request has ",
+                      limits.request_rows_max, " rows, ", Bytes(limits.request_bytes_max), " and ",
+                      limits.columns_max, " columns; a row ", Bytes(limits.row_bytes_max),
+                      "; JSON nests ", limits.json_depth_max, " levels\n");
+}
+
+std::string DescribeMonitoring(const MonitoringOptions& monitoring) {
+  return absl::StrCat("metrics: test_name=", monitoring.test_name,
+                      monitoring.environment.empty() ? "" : " env=", monitoring.environment, "\n");
+}
+
+}  // namespace
+
+std::string Describe(const Options& options) {
+  std::string text = absl::StrCat(
+      "data directory: ", options.data_dir, "\ngRPC: ", options.grpc.listen.ToString(),
+      "\nHTTP: ", options.http.listen.ToString(), "\ntargets:\n");
+  for (const TargetOptions& target : options.targets) text += DescribeTarget(target);
+  text += "tables:\n";
+  for (const TableOptions& table : options.tables) text += DescribeTable(table, options);
+  text += DescribeLimits(options.limits);
+  text += DescribeMonitoring(options.monitoring);
+  absl::StrAppend(&text, "shutdown: flushes for at most ", options.shutdown.grace_ms,
+                  " ms\nlog: ", AsAbsl(LogLevelName(options.log.level)), "\n");
+  for (const std::string& warning : options.warnings) {
+    absl::StrAppend(&text, "warning: ", warning, "\n");
+  }
+  return text;
+}
+
+}  // namespace batchsql

@@ -1,0 +1,82 @@
+#include "config/loader.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "config/reader.h"
+#include "config/sections.h"
+#include "core/utf8.h"
+
+namespace batchsql {
+namespace {
+
+constexpr size_t kFileBytesMax = 1024 * 1024;
+
+// yaml-cpp reads other encodings too, and guesses: bytes that are no UTF-8 would reach a password.
+bool CheckUtf8(std::string_view text, ErrorList* errors) {
+  int line = 1;
+  while (!text.empty()) {
+    const std::string_view first = text.substr(0, text.find('\n'));
+    if (const Utf8Facts facts = InspectUtf8(first); !facts.valid || facts.has_nul) {
+      errors->Add(line, "", "expected UTF-8 text without NUL");
+      return false;
+    }
+    text.remove_prefix(std::min(first.size() + 1, text.size()));
+    ++line;
+  }
+  return true;
+}
+
+// The file's one document; a null node for an empty file.
+YAML::Node ParseYaml(std::string_view text, ErrorList* errors) {
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      errors->Add(documents[1].Mark().line + 1, "", "a second YAML document: expected one");
+    }
+    if (!documents.empty()) return documents[0];
+  } catch (const YAML::Exception& e) {
+    // What follows a colon in yaml-cpp's messages comes from the file.
+    const std::string what = e.msg.substr(0, e.msg.find(':'));
+    errors->Add(std::max(e.mark.line, 0) + 1, "", "not valid YAML: " + what);
+  }
+  return YAML::Node();
+}
+
+Options ReadDocument(const YAML::Node& document, ReadContext* context) {
+  const int line = document.IsNull() ? 1 : document.Mark().line + 1;
+  Reader root(document, line, "", "", context);
+  return ReadOptions(root);
+}
+
+}  // namespace
+
+absl::StatusOr<Options> ParseText(std::string_view text, const std::string& filename,
+                                  const VariableLookup& variables) {
+  ReadContext context;
+  context.variables = variables;
+  if (!CheckUtf8(text, &context.errors)) return context.errors.ToStatus(filename);
+  const YAML::Node document = ParseYaml(text, &context.errors);
+  if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
+  Options options = ReadDocument(document, &context);
+  if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
+  return options;
+}
+
+absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables) {
+  const absl::StatusOr<std::string> text = ReadSmallFile(path, kFileBytesMax);
+  if (!text.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", text.status().message()));
+  }
+  return ParseText(*text, path, variables);
+}
+
+std::set<std::string> AcceptedKeys() {
+  ReadContext context;
+  context.variables = [](const std::string&) { return std::nullopt; };
+  ReadDocument(YAML::Load("{targets: [{}], tables: [{}]}"), &context);
+  return std::move(context.keys);
+}
+
+}  // namespace batchsql

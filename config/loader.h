@@ -1,0 +1,26 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "config/expand.h"
+#include "config/options.h"
+
+namespace batchsql {
+
+// Reads and checks a configuration. INVALID_ARGUMENT lists everything that is wrong, one line each:
+//   file:line: tables[0].batch.rows_max: expected an integer from 1 to 1000000 rows
+// No error shows a value, which may be a secret. Missing keys have the defaults of config/options.h,
+// so that an empty file means DefaultOptions(). No side effects besides reading the files that
+// ${file:…} names.
+absl::StatusOr<Options> ParseText(std::string_view text, const std::string& filename,
+                                  const VariableLookup& variables);
+absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables);
+
+// Every key that a file may hold, list indexes left out: `tables[].batch.rows_max`. For the tests
+// that keep the documentation complete.
+std::set<std::string> AcceptedKeys();
+
+}  // namespace batchsql

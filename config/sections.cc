@@ -1,0 +1,182 @@
+#include "config/sections.h"
+
+#include <algorithm>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "config/listen.h"
+#include "core/strings.h"
+
+namespace batchsql {
+namespace {
+
+constexpr uint64_t kHourMs = 3'600'000;
+
+void ReadListen(Reader& root, const std::string& section, ListenAddress* listen,
+                std::vector<std::string>* warnings) {
+  Reader reader = root.Section(section);
+  std::string text;
+  if (reader.Read("listen", &text)) {
+    absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+    if (address.ok()) {
+      *listen = *std::move(address);
+    } else {
+      reader.Fail("listen", std::string(address.status().message()));
+    }
+  }
+  reader.RefuseOthers();
+  if (!listen->IsLoopback()) {
+    warnings->push_back(absl::StrCat(section, ".listen: ", listen->ToString(),
+                                     " can be reached from other machines, and there is no TLS and "
+                                     "no authentication yet"));
+  }
+}
+
+void ReadServers(Reader& root, Options* options) {
+  ReadListen(root, "grpc", &options->grpc.listen, &options->warnings);
+  ReadListen(root, "http", &options->http.listen, &options->warnings);
+  if (options->grpc.listen.port != 0 && options->grpc.listen == options->http.listen) {
+    root.Fail("http", "listens where grpc listens: expected another port");
+  }
+}
+
+void ReadLabel(Reader& reader, const std::string& key, std::string* label) {
+  if (!reader.ReadOrEmpty(key, label)) return;
+  if (label->size() > 128 || absl::c_any_of(*label, [](char c) {
+        return absl::ascii_iscntrl(static_cast<unsigned char>(c));
+      })) {
+    reader.Fail(key, "expected at most 128 bytes without control characters: it becomes a label");
+  }
+}
+
+void ReadMonitoring(Reader& root, MonitoringOptions* monitoring) {
+  Reader reader = root.Section("monitoring");
+  ReadLabel(reader, "test_name", &monitoring->test_name);
+  if (monitoring->test_name.empty()) reader.Fail("test_name", "is empty: expected text");
+  ReadLabel(reader, "environment", &monitoring->environment);
+  reader.RefuseOthers();
+}
+
+// Bytes that may not be more than `bound`; the default gives way to it.
+void ReadBounded(Reader& reader, const std::string& key, uint64_t* value,
+                 const std::string& bound_key, uint64_t bound) {
+  if (!reader.ReadInteger(key, value, {kKiB, kGiB, "bytes"})) {
+    *value = std::min(*value, bound);
+  } else if (*value > bound) {
+    reader.Fail(key, absl::StrCat("expected at most ", bound_key, ", which is ", bound, " bytes"));
+  }
+}
+
+void ReadLimits(Reader& root, LimitOptions* limits) {
+  Reader reader = root.Section("limits");
+  reader.ReadInteger("memory_bytes_max", &limits->memory_bytes_max, {kMiB, 1024 * kGiB, "bytes"});
+  ReadBounded(reader, "request_bytes_max", &limits->request_bytes_max, "limits.memory_bytes_max",
+              limits->memory_bytes_max);
+  ReadBounded(reader, "row_bytes_max", &limits->row_bytes_max, "limits.request_bytes_max",
+              limits->request_bytes_max);
+  reader.ReadInteger("request_rows_max", &limits->request_rows_max, {1, 10'000'000, "rows"});
+  reader.ReadInteger("columns_max", &limits->columns_max, {1, 32'767, "columns"});
+  reader.ReadInteger("json_depth_max", &limits->json_depth_max, {1, 1024, "levels"});
+  reader.RefuseOthers();
+}
+
+void ReadShutdown(Reader& root, ShutdownOptions* shutdown) {
+  Reader reader = root.Section("shutdown");
+  reader.ReadInteger("grace_ms", &shutdown->grace_ms, {0, kHourMs, "milliseconds"});
+  reader.RefuseOthers();
+}
+
+void ReadLog(Reader& root, LogOptions* log) {
+  Reader reader = root.Section("log");
+  reader.ReadChoice<LogLevel>("level", &log->level,
+                              {{"debug", LogLevel::kDebug},
+                               {"info", LogLevel::kInfo},
+                               {"warning", LogLevel::kWarning},
+                               {"error", LogLevel::kError}});
+  reader.RefuseOthers();
+}
+
+void ReadBatch(Reader& table, const LimitOptions& limits, BatchOptions* batch) {
+  Reader reader = table.Section("batch");
+  reader.ReadInteger("rows_max", &batch->rows_max, {1, 1'000'000, "rows"});
+  ReadBounded(reader, "bytes_max", &batch->bytes_max, "limits.memory_bytes_max",
+              limits.memory_bytes_max);
+  reader.ReadInteger("linger_ms", &batch->linger_ms, {0, kHourMs, "milliseconds"});
+  reader.RefuseOthers();
+}
+
+void ReadColumns(Reader& reader, const std::string& key, std::vector<std::string>* columns) {
+  if (!reader.Read(key, columns)) return;
+  for (const std::string& column : *columns) {
+    if (column.empty() || column.size() > 255) {
+      reader.Fail(key, "expected column names of 1 to 255 bytes");
+      return;
+    }
+  }
+}
+
+// What no table can satisfy; the rest is found out when the table is opened.
+void CheckRule(Reader& reader, const TableOptions& table) {
+  const WriteRule& rule = table.rule;
+  const bool insert = rule.conflict == Conflict::kInsert;
+  if (insert && rule.any_unique_key) {
+    reader.Fail("any_unique_key", "has no effect with conflict: insert");
+  }
+  if (insert && !rule.key.empty() && table.create == CreateTables::kNever) {
+    reader.Fail("key", "has no effect with conflict: insert and create: never");
+  }
+  if (!insert && rule.key.empty() && table.create == CreateTables::kMissing) {
+    reader.Fail("key", absl::StrCat("is missing: conflict: ", AsAbsl(ConflictName(rule.conflict)),
+                                    " and create: missing need the new table's primary key"));
+  }
+  if (rule.conflict != Conflict::kUpdate && !rule.update.empty()) {
+    reader.Fail("update", "has no effect without conflict: update");
+  }
+  if (absl::c_any_of(rule.update, [&](const std::string& column) {
+        return absl::c_linear_search(rule.key, column);
+      })) {
+    reader.Fail("update", "names a column of the key: expected other columns");
+  }
+}
+
+void ReadRule(Reader& reader, WriteRule* rule) {
+  reader.ReadChoice<Conflict>("conflict", &rule->conflict,
+                              {{"insert", Conflict::kInsert},
+                               {"ignore", Conflict::kIgnore},
+                               {"update", Conflict::kUpdate},
+                               {"replace", Conflict::kReplace}});
+  ReadColumns(reader, "key", &rule->key);
+  ReadColumns(reader, "update", &rule->update);
+  reader.Read("any_unique_key", &rule->any_unique_key);
+}
+
+}  // namespace
+
+void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) {
+  ReadRule(reader, &table->rule);
+  reader.ReadChoice<CreateTables>(
+      "create", &table->create,
+      {{"never", CreateTables::kNever}, {"missing", CreateTables::kMissing}});
+  reader.ReadChoice<EvolveTables>(
+      "evolve", &table->evolve,
+      {{"never", EvolveTables::kNever}, {"add_columns", EvolveTables::kAddColumns}});
+  ReadBatch(reader, limits, &table->batch);
+  CheckRule(reader, *table);
+}
+
+Options ReadOptions(Reader& root) {
+  Options options;
+  root.Read("data_dir", &options.data_dir);
+  ReadServers(root, &options);
+  ReadLimits(root, &options.limits);
+  ReadTargets(root, &options);
+  ReadTables(root, &options);
+  ReadMonitoring(root, &options.monitoring);
+  ReadShutdown(root, &options.shutdown);
+  ReadLog(root, &options.log);
+  root.RefuseOthers();
+  return options;
+}
+
+}  // namespace batchsql

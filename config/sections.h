@@ -1,0 +1,21 @@
+#pragma once
+
+#include "config/options.h"
+#include "config/reader.h"
+
+namespace batchsql {
+
+// The document's sections, each a function from a reader to plain values. What is wrong is noted in
+// the reader's context, and reading goes on.
+
+// The whole document.
+Options ReadOptions(Reader& root);
+
+// `targets` and `tables`, and what must hold between their entries; needs data_dir and limits.
+void ReadTargets(Reader& root, Options* options);
+void ReadTables(Reader& root, Options* options);
+
+// One entry of `tables`, but for its name and target.
+void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table);
+
+}  // namespace batchsql

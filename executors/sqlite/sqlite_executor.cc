@@ -1,0 +1,167 @@
+#include "executors/sqlite/sqlite_executor.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "executors/shared/write_session.h"
+#include "executors/sqlite/connection.h"
+#include "executors/sqlite/declared_type.h"
+#include "executors/sqlite/describe.h"
+#include "executors/sqlite/errors.h"
+#include "executors/sqlite/row_writer.h"
+
+namespace batchsql {
+namespace {
+
+using sqlite::Connection;
+using sqlite::Quote;
+using sqlite::ToStatus;
+
+std::string ColumnDefinition(const NewColumn& column) {
+  const std::string_view type = sqlite::DeclaredTypeFor(column.type);
+  return absl::StrCat(Quote(column.name), " ", absl::string_view(type.data(), type.size()),
+                      column.in_key ? " NOT NULL" : "");
+}
+
+std::string CreateTableSql(const TableName& name, absl::Span<const NewColumn> columns) {
+  std::vector<std::string> parts;
+  std::vector<std::string> key;
+  for (const NewColumn& column : columns) {
+    parts.push_back(ColumnDefinition(column));
+    if (column.in_key) key.push_back(Quote(column.name));
+  }
+  if (!key.empty()) parts.push_back(absl::StrCat("PRIMARY KEY (", absl::StrJoin(key, ", "), ")"));
+  return absl::StrCat("CREATE TABLE IF NOT EXISTS main.", Quote(name.name), " (",
+                      absl::StrJoin(parts, ", "), ")");
+}
+
+// Owns its connection, which is opened when needed and dropped after an error that calls for it.
+class SqliteExecutor final : public Executor, private WriteSession {
+ public:
+  explicit SqliteExecutor(SqliteOptions options) : options_(std::move(options)) {}
+
+  absl::StatusOr<TableSchema> Describe(const TableName& name, const WriteRule& rule) override {
+    if (absl::Status status = ToStatus(BeginWith("BEGIN")); !status.ok()) return status;
+    absl::StatusOr<TableSchema> schema = sqlite::DescribeTable(*connection_, name, rule);
+    Rollback();
+    return schema;
+  }
+
+  absl::Status CreateTable(const TableName& name, absl::Span<const NewColumn> columns) override {
+    if (absl::Status status = sqlite::CheckSchemaName(name); !status.ok()) return status;
+    if (absl::Status status = ToStatus(BeginWith("BEGIN IMMEDIATE")); !status.ok()) return status;
+    return FinishDdl(connection_->Execute(CreateTableSql(name, columns)));
+  }
+
+  absl::Status AddColumns(const TableName& name, absl::Span<const NewColumn> columns) override {
+    if (absl::Status status = sqlite::CheckSchemaName(name); !status.ok()) return status;
+    if (absl::Status status = ToStatus(BeginWith("BEGIN IMMEDIATE")); !status.ok()) return status;
+    std::vector<std::string> present;
+    if (DatabaseError error = sqlite::ReadColumnNames(*connection_, name, &present); !error.ok()) {
+      return FinishDdl(std::move(error));
+    }
+    if (present.empty()) {
+      Rollback();
+      return absl::NotFoundError(absl::StrCat("no table ", name.ToString()));
+    }
+    return FinishDdl(AddMissing(name, columns, present));
+  }
+
+  WriteOutcome Write(const WritePlan& plan) override {
+    WriteOutcome outcome = RunWrite(*this, plan);
+    if (outcome.kind == WriteOutcome::Kind::kInDoubt ||
+        outcome.error.error_class == ErrorClass::kReconnect) {
+      Disconnect();
+    }
+    return outcome;
+  }
+
+  bool connected() const override { return connection_ != nullptr; }
+  void Disconnect() override { connection_.reset(); }
+
+ private:
+  DatabaseError Begin() override {
+    isolating_ = false;
+    return BeginWith("BEGIN IMMEDIATE");
+  }
+
+  DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                          absl::Span<const RowRange> ranges) override {
+    sqlite::RowWriter writer(*connection_, *plan.schema, columns);
+    if (DatabaseError error = writer.Write(plan, ranges); !error.ok()) return error;
+    if (isolating_ && connection_->HasUnsatisfiedForeignKeys()) {
+      return {ErrorClass::kRow, "SQLITE_CONSTRAINT_FOREIGNKEY", "", RejectReason::kForeignKey, ""};
+    }
+    return {};
+  }
+
+  // SQLite cannot make a constraint that was declared deferred immediate; WriteRows asks instead.
+  DatabaseError MakeConstraintsImmediate() override {
+    isolating_ = true;
+    return {};
+  }
+
+  DatabaseError SetSavepoint() override { return connection_->Execute("SAVEPOINT batchsql"); }
+  // ROLLBACK TO leaves the savepoint set.
+  DatabaseError RollbackToSavepoint() override {
+    return connection_->Execute("ROLLBACK TO batchsql; RELEASE batchsql");
+  }
+  DatabaseError ReleaseSavepoint() override { return connection_->Execute("RELEASE batchsql"); }
+
+  bool InTransaction() override { return connection_ != nullptr && connection_->InTransaction(); }
+
+  void Rollback() override {
+    // A transaction that cannot be rolled back ends with its connection.
+    if (InTransaction() && !connection_->Execute("ROLLBACK").ok()) Disconnect();
+  }
+
+  CommitResult Commit() override {
+    DatabaseError error = connection_->Execute("COMMIT");
+    if (error.ok()) return {WriteOutcome::Kind::kCommitted, {}};
+    // A refused COMMIT (deferred foreign keys, a busy file) leaves the transaction open. Where it is
+    // gone, its last frames may be in the file all the same.
+    const bool open = InTransaction();
+    return {open ? WriteOutcome::Kind::kNotCommitted : WriteOutcome::Kind::kInDoubt,
+            std::move(error)};
+  }
+
+  DatabaseError BeginWith(const std::string& begin) {
+    if (connection_ == nullptr) {
+      if (DatabaseError error = Connection::Open(options_, &connection_); !error.ok()) return error;
+    }
+    return connection_->Execute(begin);
+  }
+
+  DatabaseError AddMissing(const TableName& name, absl::Span<const NewColumn> columns,
+                           const std::vector<std::string>& present) {
+    for (NewColumn column : columns) {
+      if (std::find(present.begin(), present.end(), column.name) != present.end()) continue;
+      column.in_key = false;
+      DatabaseError error = connection_->Execute(absl::StrCat(
+          "ALTER TABLE main.", Quote(name.name), " ADD COLUMN ", ColumnDefinition(column)));
+      if (!error.ok()) return error;
+    }
+    return {};
+  }
+
+  absl::Status FinishDdl(DatabaseError error) {
+    if (error.ok()) error = connection_->Execute("COMMIT");
+    Rollback();
+    return ToStatus(error);
+  }
+
+  const SqliteOptions options_;
+  std::unique_ptr<Connection> connection_;
+  bool isolating_ = false;  // the open transaction writes under savepoints
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> MakeSqliteExecutor(SqliteOptions options) {
+  return std::make_unique<SqliteExecutor>(std::move(options));
+}
+
+}  // namespace batchsql

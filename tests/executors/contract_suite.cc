@@ -1,0 +1,124 @@
+#include "tests/executors/contract_suite.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace batchsql::contract {
+namespace {
+
+std::atomic<uint32_t> next_table{0};
+
+}  // namespace
+
+ContractTest::ContractTest() : db_(MakeTestDatabase()), executor_(db_->MakeExecutor()) {}
+
+ContractTest::~ContractTest() {
+  executor_.reset();
+  for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
+    try {
+      db_->Execute(absl::StrCat("DROP TABLE IF EXISTS ", db_->Quote(*table)));
+    } catch (const std::exception& error) {
+      UNSCOPED_INFO("dropping " << *table << ": " << error.what());
+    }
+  }
+}
+
+std::string ContractTest::UniqueName(std::string_view suffix) {
+  tables_.push_back(absl::StrCat("contract_", getpid(), "_", ++next_table,
+                                 absl::string_view(suffix.data(), suffix.size())));
+  return tables_.back();
+}
+
+std::string ContractTest::NewTable(const std::string& definition, std::string_view suffix) {
+  std::string name = UniqueName(suffix);
+  db_->Execute(absl::StrCat("CREATE TABLE ", db_->Quote(name), " (", definition, ")"));
+  return name;
+}
+
+std::string ContractTest::NewTableAB(const std::string& more) {
+  const std::string integer = Sql(ColumnType::kInt64);
+  return NewTable(absl::StrCat("id ", integer, " NOT NULL PRIMARY KEY, a ", integer, ", b ", integer,
+                               more.empty() ? "" : ", ", more));
+}
+
+std::shared_ptr<const TableSchema> ContractTest::Describe(const std::string& table,
+                                                          WriteRule rule) {
+  absl::StatusOr<TableSchema> schema = executor_->Describe({"", table}, rule);
+  INFO(schema.status().ToString());
+  REQUIRE(schema.ok());
+  return std::make_shared<const TableSchema>(*std::move(schema));
+}
+
+std::shared_ptr<const TableSchema> ContractTest::Describe(const std::string& table,
+                                                          Conflict conflict) {
+  WriteRule rule;
+  rule.conflict = conflict;
+  return Describe(table, std::move(rule));
+}
+
+BuiltRows ContractTest::Build(const TableSchema& schema, const std::vector<Cells>& rows) {
+  RowBlockBuilder builder;
+  builder.Start(schema);
+  for (const Cells& cells : rows) {
+    for (const auto& [name, value] : cells) {
+      const absl::StatusOr<uint32_t> column = builder.BindColumn(name, 10'000);
+      REQUIRE(column.ok());
+      builder.Append(*column, value);
+    }
+    builder.EndRow();
+  }
+  return builder.Finish();
+}
+
+RowBlock ContractTest::Block(const TableSchema& schema, const std::vector<Cells>& rows) {
+  BuiltRows built = Build(schema, rows);
+  if (!built.rejected.empty()) {
+    const RowRejection& first = built.rejected.front();
+    FAIL("row " << first.row << ", " << first.field << ": " << RejectReasonName(first.reason));
+  }
+  REQUIRE(built.block.has_value());
+  return *std::move(built.block);
+}
+
+WriteOutcome ContractTest::Write(const std::shared_ptr<const TableSchema>& schema,
+                                 const std::vector<const RowBlock*>& blocks) {
+  return executor_->Write(PlanWrite(schema, blocks));
+}
+
+WriteOutcome ContractTest::Write(const std::shared_ptr<const TableSchema>& schema,
+                                 const std::vector<Cells>& rows) {
+  const RowBlock block = Block(*schema, rows);
+  return Write(schema, std::vector<const RowBlock*>{&block});
+}
+
+void ContractTest::MustWrite(const std::shared_ptr<const TableSchema>& schema,
+                             const std::vector<Cells>& rows) {
+  const WriteOutcome outcome = Write(schema, rows);
+  INFO(outcome.error.code << " " << outcome.error.message);
+  REQUIRE(outcome.kind == WriteOutcome::Kind::kCommitted);
+  REQUIRE(outcome.failures.empty());
+}
+
+std::vector<std::string> ContractTest::Rows(const std::string& table, const std::string& columns) {
+  std::vector<std::string> rows;
+  for (const TestDatabase::Row& row : db_->Query(
+           absl::StrCat("SELECT ", columns, " FROM ", db_->Quote(table), " ORDER BY id"))) {
+    rows.push_back(absl::StrJoin(row, "|", [](std::string* out, const auto& cell) {
+      out->append(cell.value_or("NULL"));
+    }));
+  }
+  return rows;
+}
+
+int64_t ContractTest::Count(const std::string& table, const std::string& where) {
+  const auto rows = db_->Query(
+      absl::StrCat("SELECT count(*) FROM ", db_->Quote(table), " WHERE ", where));
+  return std::stoll(rows.at(0).at(0).value());
+}
+
+}  // namespace batchsql::contract
