@@ -71,6 +71,7 @@ void Ingestor::OpenAll() {
 
 absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
   MutexLock lock(mutex_);
+  if (draining_) return absl::UnavailableError("the daemon is stopping");
   if (const auto found = pipelines_.find(table); found != pipelines_.end()) {
     return found->second.get();
   }
@@ -86,7 +87,6 @@ absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
 }
 
 absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
-  if (draining_) return absl::UnavailableError("the daemon is stopping");
   const absl::StatusOr<TableName> name = ParseTableName(table);
   if (!name.ok()) return name.status();
   if (!options_.any_table.has_value()) {
