@@ -139,7 +139,7 @@ absl::Status JsonReader::ReadLine(std::string_view line, JsonRowSink& sink) {
 
 absl::Status JsonReader::ReadRow(Object row, uint32_t depth, JsonRowSink& sink) {
   if (row_ == limits_.request_rows_max) {
-    return absl::ResourceExhaustedError(
+    return LimitPassed(
         absl::StrCat("more rows than limits.request_rows_max (", limits_.request_rows_max, ")"));
   }
   if (absl::Status status = CheckDepth(depth); !status.ok()) return status;

@@ -58,6 +58,7 @@ struct HttpServer::Exchange {
   Framing framing;
   const HttpRoute* route = nullptr;
   uint64_t body_bytes = 0;
+  bool is_head = false;
   bool close = false;  // after the answer
   bool drain = false;  // read on before closing
 };
@@ -87,7 +88,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
 }
 
 absl::Status HttpServer::Listen() {
-  absl::StatusOr<ListenAddress> address = ResolveListenAddress(options_.listen);
+  absl::StatusOr<ResolvedAddress> address = ResolveListenAddress(options_.listen);
   if (!address.ok()) return address.status();
   if (address->is_ipv6 && mg_check_feature(MG_FEATURES_IPV6) == 0) {
     return absl::InvalidArgumentError(
@@ -182,6 +183,7 @@ HttpResponse HttpServer::Answer(Exchange& exchange) {
   const mg_request_info& info = *exchange.info;
   HttpRequest& request = exchange.request;
   request.method = info.request_method;
+  exchange.is_head = request.method == "HEAD";
   request.path = info.local_uri_raw != nullptr ? info.local_uri_raw : "";
   for (int i = 0; i < info.num_headers; ++i) {
     request.headers.emplace_back(info.http_headers[i].name, info.http_headers[i].value);
@@ -311,7 +313,7 @@ void HttpServer::Send(Exchange& exchange, const HttpResponse& response) {
     head += "Connection: close\r\n";
   }
   head += "\r\n";
-  const bool has_body = std::string_view(exchange.info->request_method) != "HEAD" && !response.body.empty();
+  const bool has_body = !exchange.is_head && !response.body.empty();
   const ConnectionWatchdog::Guard guard(watchdog_, exchange.Ends(), ConnectionWatchdog::Side::kBoth,
                                         milliseconds(options_.answer_ms_max));
   if (has_body) head += response.body;

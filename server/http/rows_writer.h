@@ -23,7 +23,7 @@ class RowsWriter {
   // The ingestor must outlive the writer and its calls.
   RowsWriter(Options options, Ingestor& ingestor) : options_(options), ingestor_(ingestor) {}
 
-  absl::StatusOr<RowsAnswer> Write(RowsRequest request);
+  absl::StatusOr<WriteAnswer> Write(RowsRequest request);
 
  private:
   const Options options_;

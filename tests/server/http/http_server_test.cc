@@ -29,7 +29,7 @@ class TestServer {
     endpoints.metrics = [] { return "# TYPE up gauge\nup 1\n"; };
     endpoints.readiness = [this] { return readiness; };
     endpoints.request_bytes_max = kBodyMax;
-    endpoints.write_rows = [this, write](RowsRequest request) -> absl::StatusOr<RowsAnswer> {
+    endpoints.write_rows = [this, write](RowsRequest request) -> absl::StatusOr<WriteAnswer> {
       if (write) return write(std::move(request));
       const std::lock_guard<std::mutex> lock(mutex);
       requests.push_back(std::move(request));
@@ -46,7 +46,7 @@ class TestServer {
 
   absl::Status readiness;
   absl::Status error;
-  RowsAnswer answer;
+  WriteAnswer answer;
   std::mutex mutex;
   std::vector<RowsRequest> requests;
   std::unique_ptr<HttpServer> server;  // last: its threads use the others
@@ -430,7 +430,7 @@ TEST_CASE("HTTP ends a body that comes byte by byte") {
 TEST_CASE("HTTP ends an answer that nobody reads") {
   HttpServerOptions options;
   options.answer_ms_max = 300;
-  RowsAnswer answer;
+  WriteAnswer answer;
   for (uint32_t i = 0; i < 50'000; ++i) {
     answer.rejected.push_back({i, "field", RejectReason::kWrongType, std::string(200, 'd')});
   }
@@ -472,12 +472,12 @@ TEST_CASE("HTTP answers probes while all writes wait") {
   std::condition_variable changed;
   int waiting = 0;
   bool go = false;
-  TestServer server(options, [&](const RowsRequest&) -> absl::StatusOr<RowsAnswer> {
+  TestServer server(options, [&](const RowsRequest&) -> absl::StatusOr<WriteAnswer> {
     std::unique_lock<std::mutex> lock(mutex);
     ++waiting;
     changed.notify_all();
     changed.wait(lock, [&] { return go; });
-    return RowsAnswer{1, {}};
+    return WriteAnswer{1, {}};
   });
   HttpClient first(server.port());
   HttpClient second(server.port());
