@@ -301,8 +301,8 @@ absl::Status JsonReader::CheckKeys(Object object, uint32_t depth) {
 
 absl::Status JsonReader::CheckDepth(uint32_t depth) const {
   if (depth <= limits_.json_depth_max) return absl::OkStatus();
-  return LimitPassed(absl::StrCat(
-      "row ", row_, ": nested deeper than limits.json_depth_max (", limits_.json_depth_max, ")"));
+  return LimitPassed(absl::StrCat("row ", row_, ": nested deeper than limits.json_depth_max (",
+                                  limits_.json_depth_max, ")"));
 }
 
 // `text` lies in the body, so that what follows it is readable and serves as padding.
