@@ -85,9 +85,9 @@ TEST_CASE_METHOD(SqliteTest, "A lock of another connection asks for a retry", "[
 TEST_CASE_METHOD(SqliteTest, "The table's own ON CONFLICT clauses do not act", "[sqlite]") {
   const auto* clause = GENERATE("IGNORE", "REPLACE", "ROLLBACK", "FAIL");
   INFO(clause);
-  const std::string table = NewTable(
-      absl::StrCat("id BIGINT PRIMARY KEY ON CONFLICT ", clause, ", a INT NOT NULL ON CONFLICT ",
-                   clause, " DEFAULT 1"));
+  const std::string table =
+      NewTable(absl::StrCat("id BIGINT PRIMARY KEY ON CONFLICT ", clause,
+                            ", a INT NOT NULL ON CONFLICT ", clause, " DEFAULT 1"));
   const auto schema = Describe(table);
   MustWrite(schema, {{{"id", I(1)}, {"a", I(1)}}});
   const WriteOutcome outcome =
@@ -113,9 +113,9 @@ TEST_CASE_METHOD(SqliteTest, "After a trigger that ends the transaction nothing 
   db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_t BEFORE INSERT ON ", table,
                             " WHEN new.a = 13 BEGIN SELECT RAISE(ROLLBACK, 'no'); END"));
   const auto schema = Describe(table);
-  const WriteOutcome outcome = Write(schema, {{{"id", I(1)}, {"a", I(1)}},
-                                              {{"id", I(2)}, {"a", I(13)}},
-                                              {{"id", I(3)}, {"a", I(1)}}});
+  const WriteOutcome outcome = Write(
+      schema,
+      {{{"id", I(1)}, {"a", I(1)}}, {{"id", I(2)}, {"a", I(13)}}, {{"id", I(3)}, {"a", I(1)}}});
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(Count(table) == 0);
   MustWrite(schema, {{{"id", I(1)}, {"a", I(1)}}});
@@ -154,8 +154,8 @@ TEST_CASE_METHOD(SqliteTest, "INTEGER PRIMARY KEY numbers absent keys and refuse
 
 TEST_CASE_METHOD(SqliteTest, "WITHOUT ROWID and STRICT tables", "[sqlite]") {
   const std::string table = UniqueName();
-  db().Execute(absl::StrCat("CREATE TABLE ", table,
-                            " (id TEXT PRIMARY KEY, a INT) STRICT, WITHOUT ROWID"));
+  db().Execute(
+      absl::StrCat("CREATE TABLE ", table, " (id TEXT PRIMARY KEY, a INT) STRICT, WITHOUT ROWID"));
   const auto schema = Describe(table, Conflict::kUpdate);
   CHECK_FALSE(schema->column(0).nullable);
   CHECK_FALSE(schema->column(0).has_default);
@@ -203,8 +203,7 @@ TEST_CASE_METHOD(SqliteTest, "A JSON number that the column would change is a ro
   CHECK(Rows(table, "numeric_affinity, text_affinity") == Strings{"12|1.50", "[1.50]|" + digits});
 }
 
-TEST_CASE_METHOD(SqliteTest, "A plan of more groups than there are cached statements",
-                 "[sqlite]") {
+TEST_CASE_METHOD(SqliteTest, "A plan of more groups than there are cached statements", "[sqlite]") {
   const std::string table = NewTable(
       "id INTEGER PRIMARY KEY, c0 INT, c1 INT, c2 INT, c3 INT, c4 INT, c5 INT, c6 INT, c7 INT");
   const auto schema = Describe(table);
