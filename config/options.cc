@@ -39,7 +39,7 @@ TargetOptions DefaultTarget(std::string_view data_dir) {
 
 TableOptions DefaultTable(std::string_view target) {
   TableOptions table;
-  table.name = kAnyTable;
+  table.name = std::string(kAnyTable);
   table.target = target;
   table.create = CreateTables::kMissing;
   table.evolve = EvolveTables::kAddColumns;

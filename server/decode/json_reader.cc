@@ -139,7 +139,7 @@ absl::Status JsonReader::ReadLine(std::string_view line, JsonRowSink& sink) {
 
 absl::Status JsonReader::ReadRow(Object row, uint32_t depth, JsonRowSink& sink) {
   if (row_ == limits_.request_rows_max) {
-    return absl::ResourceExhaustedError(
+    return LimitPassed(
         absl::StrCat("more rows than limits.request_rows_max (", limits_.request_rows_max, ")"));
   }
   if (absl::Status status = CheckDepth(depth); !status.ok()) return status;
@@ -301,8 +301,8 @@ absl::Status JsonReader::CheckKeys(Object object, uint32_t depth) {
 
 absl::Status JsonReader::CheckDepth(uint32_t depth) const {
   if (depth <= limits_.json_depth_max) return absl::OkStatus();
-  return LimitPassed(absl::StrCat(
-      "row ", row_, ": nested deeper than limits.json_depth_max (", limits_.json_depth_max, ")"));
+  return LimitPassed(absl::StrCat("row ", row_, ": nested deeper than limits.json_depth_max (",
+                                  limits_.json_depth_max, ")"));
 }
 
 // `text` lies in the body, so that what follows it is readable and serves as padding.
