@@ -8,9 +8,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
-#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
@@ -301,8 +301,8 @@ absl::Status JsonReader::CheckKeys(Object object, uint32_t depth) {
 
 absl::Status JsonReader::CheckDepth(uint32_t depth) const {
   if (depth <= limits_.json_depth_max) return absl::OkStatus();
-  return LimitPassed(absl::StrCat(
-      "row ", row_, ": nested deeper than limits.json_depth_max (", limits_.json_depth_max, ")"));
+  return LimitPassed(absl::StrCat("row ", row_, ": nested deeper than limits.json_depth_max (",
+                                  limits_.json_depth_max, ")"));
 }
 
 // `text` lies in the body, so that what follows it is readable and serves as padding.
@@ -329,7 +329,8 @@ absl::Status JsonReader::CheckEnd() {
 }
 
 absl::Status JsonReader::At(const absl::Status& status) {
-  return {status.code(), absl::StrCat("row ", row_, ": ", status.message())};
+  const std::string message = absl::StrCat("row ", row_, ": ", status.message());
+  return IsLimitPassed(status) ? LimitPassed(message) : absl::Status(status.code(), message);
 }
 
 // The parser's texts are constants: they hold nothing of the body.

@@ -11,7 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "server/decode/limit_error.h"
+#include "core/limit_error.h"
 #include "server/http/endpoints.h"
 #include "tests/server/http/http_client.h"
 
