@@ -99,12 +99,14 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t bytes_
   };
   const std::unique_ptr<std::FILE, Closer> file(std::fopen(path.c_str(), "re"));
   if (file == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot be opened: ", std::generic_category().message(errno)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot be opened: ", std::generic_category().message(errno)));
   }
   std::string text(bytes_max + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot be read: ", std::generic_category().message(errno)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot be read: ", std::generic_category().message(errno)));
   }
   if (text.size() > bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat("is larger than ", bytes_max, " bytes"));

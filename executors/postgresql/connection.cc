@@ -1,7 +1,7 @@
 #include "executors/postgresql/connection.h"
 
 #include <poll.h>
-#include <postgresql/libpq-fe.h>
+#include <libpq-fe.h>
 
 #include <algorithm>
 #include <cerrno>

@@ -1,7 +1,7 @@
 #include "executors/postgresql/link.h"
 
 #include <poll.h>
-#include <postgresql/libpq-fe.h>
+#include <libpq-fe.h>
 
 #include <algorithm>
 #include <cctype>

@@ -104,13 +104,13 @@ DatabaseError MakeError(int extended_code, std::string_view message) {
   const Code* exact = Find(extended_code);
   const Code* known = exact != nullptr ? exact : Find(extended_code & 0xff);
   DatabaseError error;
-  error.error_class = known != nullptr ? known->error_class : ErrorClass::kUnknown;
   error.code = CodeName(extended_code, exact, known);
-  if (error.error_class == ErrorClass::kRow) {
+  error.error_class = ErrorClass::kUnknown;
+  if (known != nullptr) {
+    error.error_class = known->error_class;
     error.reason = known->reason;
-  } else {
-    error.message = message;
   }
+  if (error.error_class != ErrorClass::kRow) error.message = message;
   return error;
 }
 

@@ -83,8 +83,8 @@ absl::StatusOr<RowsRequest> ReadHead(const HttpRequest& request) {
 HttpResponse AnswerResponse(const WriteAnswer& answer) {
   std::string body = absl::StrCat("{\"accepted\":", answer.accepted, ",\"rejected\":[");
   for (const RowRejection& rejection : answer.rejected) {
-    absl::StrAppend(&body, &rejection == &answer.rejected.front() ? "" : ",", "{\"row\":",
-                    rejection.row, ",\"field\":");
+    absl::StrAppend(&body, &rejection == &answer.rejected.front() ? "" : ",",
+                    "{\"row\":", rejection.row, ",\"field\":");
     AppendJsonString(rejection.field, &body);
     body += ",\"reason\":";
     AppendJsonString(RejectReasonName(rejection.reason), &body);

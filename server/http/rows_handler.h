@@ -26,8 +26,8 @@ struct RowsRequest {
   std::string body;
 };
 
-// Writes the rows, and returns when they reached the level asked for or their time is up. Errors are
-// those of the API.
+// Writes the rows, and returns when they reached the level asked for or their time is up. Errors
+// are those of the API.
 using WriteRows = std::function<absl::StatusOr<WriteAnswer>(RowsRequest)>;
 
 // POST /v1/tables/{table}/rows?ack=memory|journal|database

@@ -26,10 +26,10 @@ class PendingAnswer {
     MutexLock lock(mutex_);
     while (!answer_.has_value()) {
       if (std::chrono::steady_clock::now() >= deadline) {
-        return absl::DeadlineExceededError(absl::StrCat(
-            "no answer from the database within ",
-            std::chrono::duration_cast<std::chrono::milliseconds>(wait_max).count(),
-            " ms; the rows may still be written"));
+        return absl::DeadlineExceededError(
+            absl::StrCat("no answer from the database within ",
+                         std::chrono::duration_cast<std::chrono::milliseconds>(wait_max).count(),
+                         " ms; the rows may still be written"));
       }
       set_.WaitUntil(mutex_, deadline);
     }
@@ -56,9 +56,8 @@ absl::StatusOr<WriteAnswer> RowsWriter::Write(RowsRequest request) {
   intake.rows =
       std::make_unique<JsonRowSource>(request.form, std::move(request.body), options_.limits);
   const auto pending = std::make_shared<PendingAnswer>();
-  WriteOnce(std::move(intake), ingestor_.budget(), [pending](absl::StatusOr<WriteAnswer> answer) {
-    pending->Set(std::move(answer));
-  });
+  WriteOnce(std::move(intake), ingestor_.budget(),
+            [pending](absl::StatusOr<WriteAnswer> answer) { pending->Set(std::move(answer)); });
   return pending->Wait(options_.wait_max);
 }
 

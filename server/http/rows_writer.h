@@ -10,8 +10,8 @@
 
 namespace batchsql {
 
-// Takes rows that came over HTTP through the same intake as gRPC's and waits for what becomes of them.
-// Called by the HTTP server's threads; ends with the last call.
+// Takes rows that came over HTTP through the same intake as gRPC's and waits for what becomes of
+// them. Called by the HTTP server's threads; ends with the last call.
 class RowsWriter {
  public:
   struct Options {

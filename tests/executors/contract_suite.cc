@@ -47,7 +47,7 @@ std::string ContractTest::NewTableAB(const std::string& more) {
 }
 
 std::shared_ptr<const TableSchema> ContractTest::Describe(const std::string& table,
-                                                          WriteRule rule) {
+                                                          const WriteRule& rule) {
   absl::StatusOr<TableSchema> schema = executor_->Describe({"", table}, rule);
   INFO(schema.status().ToString());
   REQUIRE(schema.ok());
@@ -58,7 +58,7 @@ std::shared_ptr<const TableSchema> ContractTest::Describe(const std::string& tab
                                                           Conflict conflict) {
   WriteRule rule;
   rule.conflict = conflict;
-  return Describe(table, std::move(rule));
+  return Describe(table, rule);
 }
 
 BuiltRows ContractTest::Build(const TableSchema& schema, const std::vector<Cells>& rows) {

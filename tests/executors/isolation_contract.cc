@@ -70,6 +70,7 @@ TEST_CASE_METHOD(IsolationTest, "Seven duplicates in ten thousand inserts are na
   const std::string table = NewTableAB();
   const auto schema = Describe(table, Conflict::kInsert);
   std::vector<Cells> present;
+  present.reserve(kBad.size());
   for (int64_t id : kBad) present.push_back({{"id", I(id)}, {"a", I(-1)}});
   MustWrite(schema, present);
 

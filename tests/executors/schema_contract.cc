@@ -94,6 +94,7 @@ TEST_CASE_METHOD(ContractTest, "CreateTable: two at once both succeed", "[schema
                                             {"t", ColumnType::kText}};
     std::vector<absl::Status> results(2);
     std::vector<std::thread> threads;
+    threads.reserve(results.size());
     for (absl::Status& result : results) {
       threads.emplace_back([&, other = db().MakeExecutor()] {
         result = other->CreateTable({"", table}, columns);
@@ -139,6 +140,7 @@ TEST_CASE_METHOD(ContractTest, "AddColumns: two at once both succeed", "[schema]
     const std::vector<NewColumn> columns = {{"c", ColumnType::kInt64}, {"d", ColumnType::kText}};
     std::vector<absl::Status> results(2);
     std::vector<std::thread> threads;
+    threads.reserve(results.size());
     for (absl::Status& result : results) {
       threads.emplace_back([&, other = db().MakeExecutor()] {
         result = other->AddColumns({"", table}, columns);

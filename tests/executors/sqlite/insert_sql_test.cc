@@ -19,7 +19,7 @@ TableSchema Schema(WriteRule rule) {
   return *TableSchema::Create({"", "t"}, std::move(columns), {0}, {{0}}, std::move(rule));
 }
 
-std::string Sql(Conflict conflict, std::vector<uint16_t> columns, uint32_t rows = 1) {
+std::string Sql(Conflict conflict, const std::vector<uint16_t>& columns, uint32_t rows = 1) {
   WriteRule rule;
   rule.conflict = conflict;
   return InsertSql(Schema(rule), columns, rows);

@@ -1,5 +1,6 @@
 #include "server/http/http_server.h"
 
+#include <catch2/catch.hpp>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -7,8 +8,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "core/limit_error.h"
@@ -103,9 +102,9 @@ TEST_CASE("HTTP HEAD answers like GET without the body") {
 
 TEST_CASE("HTTP serves nothing but its routes") {
   TestServer server;
-  for (const char* path : {"/", "/nope", "/metrics/", "//metrics", "/v1/tables/t", "/v1/tables//rows",
-                           "/v1/tables/a/b/rows", "/..%2f..%2fetc/passwd", "/../../etc/passwd",
-                           "/x.cgi", "/healthz%00"}) {
+  for (const char* path : {"/", "/nope", "/metrics/", "//metrics", "/v1/tables/t",
+                           "/v1/tables//rows", "/v1/tables/a/b/rows", "/..%2f..%2fetc/passwd",
+                           "/../../etc/passwd", "/x.cgi", "/healthz%00"}) {
     CAPTURE(path);
     const ClientResponse response = HttpClient(server.port()).Exchange(Get(path));
     CHECK(response.status == 404);
@@ -135,10 +134,10 @@ TEST_CASE("HTTP hands rows over as they were sent") {
   TestServer server;
   server.answer.accepted = 2;
   HttpClient client(server.port());
-  const ClientResponse response = client.Exchange(
-      Post("/v1/tables/main%2Fpublic.t%20%C3%A9/rows?ack=memory", "[{\"a\":1},{}]",
-           "Content-Type: application/json; charset=utf-8\r\nX-Producer-Id: p\r\n"
-           "x-sequence: 18446744073709551615\r\n"));
+  const ClientResponse response =
+      client.Exchange(Post("/v1/tables/main%2Fpublic.t%20%C3%A9/rows?ack=memory", "[{\"a\":1},{}]",
+                           "Content-Type: application/json; charset=utf-8\r\nX-Producer-Id: p\r\n"
+                           "x-sequence: 18446744073709551615\r\n"));
   CHECK(response.status == 200);
   CHECK(response.headers.at("content-type") == "application/json");
   CHECK(response.body == "{\"accepted\":2,\"rejected\":[]}\n");
@@ -161,15 +160,17 @@ TEST_CASE("HTTP hands rows over as they were sent") {
 TEST_CASE("HTTP lists refused rows, escaped") {
   TestServer server;
   server.answer.accepted = 1;
-  server.answer.rejected = {{1, "a\"\\\n\x01\xff\xc3\xa9", RejectReason::kWrongType, "int, got text"},
-                            {7, "", RejectReason::kDuplicateKey, "23505"}};
+  server.answer.rejected = {
+      {1, "a\"\\\n\x01\xff\xc3\xa9", RejectReason::kWrongType, "int, got text"},
+      {7, "", RejectReason::kDuplicateKey, "23505"}};
   const ClientResponse response = HttpClient(server.port()).Exchange(Post(kRows, "[{},{}]"));
   CHECK(response.status == 200);
-  CHECK(response.body ==
-        "{\"accepted\":1,\"rejected\":["
-        "{\"row\":1,\"field\":\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xc3\xa9\",\"reason\":\"wrong_type\","
-        "\"detail\":\"int, got text\"},"
-        "{\"row\":7,\"field\":\"\",\"reason\":\"duplicate_key\",\"detail\":\"23505\"}]}\n");
+  CHECK(
+      response.body ==
+      "{\"accepted\":1,\"rejected\":["
+      "{\"row\":1,\"field\":\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xc3\xa9\",\"reason\":\"wrong_type\","
+      "\"detail\":\"int, got text\"},"
+      "{\"row\":7,\"field\":\"\",\"reason\":\"duplicate_key\",\"detail\":\"23505\"}]}\n");
 }
 
 TEST_CASE("HTTP maps errors to statuses") {
@@ -316,7 +317,8 @@ TEST_CASE("HTTP takes chunked bodies up to the limit") {
 
   const std::string full = absl::StrCat(head, "3e8\r\n", std::string(1000, ' '), "\r\n0\r\n\r\n");
   CHECK(HttpClient(server.port()).Exchange(full).status == 200);
-  for (const char* bad : {"z\r\n", "-1\r\n", "5;ext=1\r\nhello\r\n0\r\n\r\n", "1\r\nxx\r\n", "\r\n"}) {
+  for (const char* bad :
+       {"z\r\n", "-1\r\n", "5;ext=1\r\nhello\r\n0\r\n\r\n", "1\r\nxx\r\n", "\r\n"}) {
     CAPTURE(bad);
     CHECK(HttpClient(server.port()).Exchange(head + bad).status == 400);
   }
@@ -345,9 +347,8 @@ TEST_CASE("HTTP answers pipelined requests in their order") {
 
 TEST_CASE("HTTP closes a connection when the client asks for it") {
   TestServer server;
-  for (const char* request :
-       {"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
-        "GET /healthz HTTP/1.0\r\n\r\n"}) {
+  for (const char* request : {"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+                              "GET /healthz HTTP/1.0\r\n\r\n"}) {
     HttpClient client(server.port());
     const ClientResponse response = client.Exchange(request);
     CHECK(response.status == 200);
@@ -412,8 +413,8 @@ TEST_CASE("HTTP ends a body that comes byte by byte") {
     client.Send(head + "Content-Length: 1000\r\n\r\n");
     const ClientResponse response = Drip(client, ' ');
     CHECK(response.status == 408);
-    CHECK(response.body ==
-          ErrorBody("DEADLINE_EXCEEDED", "the body took longer than limits.http_body_ms_max (300)"));
+    CHECK(response.body == ErrorBody("DEADLINE_EXCEEDED",
+                                     "the body took longer than limits.http_body_ms_max (300)"));
   }
   SECTION("in chunks") {
     HttpClient client(server.port());
@@ -539,11 +540,11 @@ TEST_CASE("HTTP says which address it cannot listen on") {
   options.listen = server.server->address();
   const absl::Status busy = HttpServer::Start(options, {}).status();
   CHECK(busy.code() == absl::StatusCode::kUnavailable);
-  CHECK_THAT(std::string(busy.message()), Catch::Contains(options.listen) &&
-                                              Catch::Contains("Address already in use"));
-  for (const char* listen : {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-                             "127.0.0.1:80,127.0.0.1:81", "127.0.0.1:80s", "[::1]", "::1:80",
-                             "127.0.0.1:-1"}) {
+  CHECK_THAT(std::string(busy.message()),
+             Catch::Contains(options.listen) && Catch::Contains("Address already in use"));
+  for (const char* listen :
+       {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+        "127.0.0.1:80,127.0.0.1:81", "127.0.0.1:80s", "[::1]", "::1:80", "127.0.0.1:-1"}) {
     CAPTURE(listen);
     options.listen = listen;
     CHECK(HttpServer::Start(options, {}).status().code() == absl::StatusCode::kInvalidArgument);

@@ -1,11 +1,10 @@
 #include "server/http/rows_writer.h"
 
+#include <catch2/catch.hpp>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "core/budget.h"
@@ -178,17 +177,19 @@ TEST_CASE("Rows over HTTP are refused by index, by the daemon and by the databas
     daemon.database.refused_id = 2;
   }
   REQUIRE(daemon.Post("made", "{\"id\":1}").status == 200);
-  const ClientResponse response = daemon.Post(
-      "made", "{\"id\":2}\n{\"id\":\"secret\"}\n{\"no\":4}\n{\"id\":2}\n{\"id\":6}\n");
+  const ClientResponse response =
+      daemon.Post("made", "{\"id\":2}\n{\"id\":\"secret\"}\n{\"no\":4}\n{\"id\":2}\n{\"id\":6}\n");
   CHECK(response.status == 200);
   CHECK(response.body ==
         "{\"accepted\":1,\"rejected\":["
-        "{\"row\":0,\"field\":\"id\",\"reason\":\"constraint\",\"detail\":\"the database refused the row: 23514\"},"
+        "{\"row\":0,\"field\":\"id\",\"reason\":\"constraint\",\"detail\":\"the database refused "
+        "the row: 23514\"},"
         "{\"row\":1,\"field\":\"id\",\"reason\":\"wrong_type\","
         "\"detail\":\"column takes int64, got text\"},"
         "{\"row\":2,\"field\":\"no\",\"reason\":\"unknown_column\","
         "\"detail\":\"the table has no such column\"},"
-        "{\"row\":3,\"field\":\"id\",\"reason\":\"constraint\",\"detail\":\"the database refused the row: 23514\"}]}\n");
+        "{\"row\":3,\"field\":\"id\",\"reason\":\"constraint\",\"detail\":\"the database refused "
+        "the row: 23514\"}]}\n");
   CHECK(daemon.Rows() == std::vector<int64_t>{1, 6});
 }
 
