@@ -123,7 +123,9 @@ absl::Status Daemon::Listen() {
   http_options.listen = options_.http.listen.ToString();
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
       HttpServer::Start(std::move(http_options), MakeRoutes(std::move(endpoints)));
-  if (!http.ok()) return http.status();
+  if (!http.ok()) {
+    return {http.status().code(), absl::StrCat("http.listen: ", http.status().message())};
+  }
   http_ = *std::move(http);
   return absl::OkStatus();
 }

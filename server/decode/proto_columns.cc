@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/limit_error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "server/decode/proto_value.h"
 
 namespace batchsql {
@@ -233,9 +234,11 @@ absl::Status ReadColumns(std::string_view message, OnColumn on_column) {
   protozero::pbf_message<ColumnsField> reader(message.data(), message.size());
   while (reader.next(ColumnsField::kColumns)) {
     ++columns;
-    if (absl::Status status = on_column(ReadColumnMessage(View(reader.get_view()))); !status.ok()) {
-      return status;
+    const ReadColumn column = ReadColumnMessage(View(reader.get_view()));
+    if (!InspectUtf8(column.name).valid) {
+      return absl::InvalidArgumentError("a column's name is not valid UTF-8");
     }
+    if (absl::Status status = on_column(column); !status.ok()) return status;
   }
   return columns > 0 ? absl::OkStatus() : absl::InvalidArgumentError("the request has no columns");
 }

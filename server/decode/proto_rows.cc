@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/limit_error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "server/decode/proto_value.h"
 
 namespace batchsql {
@@ -30,7 +31,11 @@ absl::Status ReadRows(std::string_view message, const RequestLimits& limits, OnC
                       OnValue on_value, OnRow on_row) {
   protozero::pbf_message<RowsField> names(message.data(), message.size());
   while (names.next(RowsField::kColumns)) {
-    if (absl::Status status = on_column(View(names.get_view())); !status.ok()) return status;
+    const std::string_view name = View(names.get_view());
+    if (!InspectUtf8(name).valid) {
+      return absl::InvalidArgumentError("a column's name is not valid UTF-8");
+    }
+    if (absl::Status status = on_column(name); !status.ok()) return status;
   }
   uint32_t row = 0;
   std::vector<Value> elements;

@@ -173,6 +173,8 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     {
       MutexLock lock(mutex_);
       progress_->Reached(number, reached, outcome);
+      // Else a client that goes on sending would never be told.
+      ended_ = ended_ || !progress_->failure().ok();
     }
     WriteOrFinish();
   }
