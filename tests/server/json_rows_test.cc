@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/array_cell.h"
+#include "core/limit_error.h"
 #include "core/row_block.h"
 #include "core/row_block_builder.h"
 #include "core/table_schema.h"
-#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/decode/limit_error.h"
+#include "core/limit_error.h"
 #include "server/http/endpoints.h"
 #include "tests/server/http/http_client.h"
 
