@@ -169,6 +169,21 @@ def test_a_second_signal_ends_the_daemon_at_once(own_database, serve, kind):
 
 
 @pytest.mark.parametrize("kind", SERVERS)
+def test_a_stop_ends_though_the_database_hangs(own_database, serve, kind):
+    database = own_database(kind)
+    table = database.create(UNKEYED)
+    daemon, client = serve(database, table, more="shutdown: {grace_ms: 500}")
+    client.write(table, api.rows(["id", "name"], [[1, "x"]]))
+    with stopped(database.server):
+        call = client.ingest.Write.future(
+            api.request(table, api.rows(["id", "name"], [[2, "x"]])), timeout=api.DEADLINE)
+        processes.wait_until(lambda: client.table_status(table).queued_rows == 1, 30, "a queued row")
+        assert daemon.stop(20) == 1
+        assert "did not answer within shutdown.grace_ms" in daemon.log_text
+        assert call.exception().code() == grpc.StatusCode.UNAVAILABLE  # Not acknowledged.
+
+
+@pytest.mark.parametrize("kind", SERVERS)
 def test_no_acknowledged_row_is_missing_after_the_database_was_killed(own_database, serve, kind):
     database = own_database(kind)
     table = database.create(UNKEYED)
