@@ -267,10 +267,10 @@ bool RowBlockBuilder::has_unknown_column() const {
 bool RowBlockBuilder::AppendIntsFast(Cells& cells, const ColumnData& data, uint32_t rows) {
   const Column& column = ColumnOf(cells);
   const bool ints = data.kind == Value::Kind::kInt && column.type == ColumnType::kInt64;
-  const bool instants = data.kind == Value::Kind::kTimestamp &&
-                        (column.type == ColumnType::kTimestampTz ||
-                         column.type == ColumnType::kTimestamp) &&
-                        column.fraction_digits >= 6;
+  const bool instants =
+      data.kind == Value::Kind::kTimestamp &&
+      (column.type == ColumnType::kTimestampTz || column.type == ColumnType::kTimestamp) &&
+      column.fraction_digits >= 6;
   if (!ints && !instants) return false;
   bool in_range = true;
   for (uint32_t row = 0; row < rows; ++row) {
@@ -388,7 +388,8 @@ RowBlock RowBlockBuilder::MakeBlock(bool all) const {
                 entries.size() * sizeof(RowBlock::ColumnEntry));
   }
   if (renumbered) CopySources(rows, all, buffer.get() + header.source_offset);
-  for (size_t i = 0; i < carried.size(); ++i) CopyColumn(*carried[i], entries[i], all, buffer.get());
+  for (size_t i = 0; i < carried.size(); ++i)
+    CopyColumn(*carried[i], entries[i], all, buffer.get());
   return {std::move(buffer), at};
 }
 

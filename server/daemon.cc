@@ -18,7 +18,8 @@ namespace {
 // Two flushes of one append-only table overlap: one is encoded while the other commits.
 constexpr uint32_t kFlushersMax = 2;
 
-// When all is answered: how long the answers have to reach their clients, and idle clients to hang up.
+// When all is answered: how long the answers have to reach their clients, and idle clients to hang
+// up.
 constexpr std::chrono::milliseconds kLastAnswersMax{1'000};
 
 // A SQLite file takes one writer at a time.

@@ -43,8 +43,8 @@ int WaitForSignal() {
   return signal;
 }
 
-// Ends the process at once when a second signal comes, or when the stop takes too long: a thread that
-// waits for a database that hangs cannot be ended otherwise.
+// Ends the process at once when a second signal comes, or when the stop takes too long: a thread
+// that waits for a database that hangs cannot be ended otherwise.
 void EndStuckStop(std::chrono::milliseconds stop_max) {
   using std::chrono::steady_clock;
   const sigset_t signals = StopSignals();
@@ -55,7 +55,8 @@ void EndStuckStop(std::chrono::milliseconds stop_max) {
     if (sigtimedwait(&signals, nullptr, &wait) > 0) _exit(kExitSecondSignal);
   }
   Log(LogLevel::kError,
-      "a database did not answer within shutdown.grace_ms; what was not acknowledged may be missing");
+      "a database did not answer within shutdown.grace_ms; what was not acknowledged may be "
+      "missing");
   _exit(kExitFailure);
 }
 

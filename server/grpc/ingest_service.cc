@@ -58,8 +58,8 @@ grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerConte
     reactor->Finish(ToGrpcStatus(pipeline.status()));
     return reactor;
   }
-  (*pipeline)->Open({}, [reactor, response, pipeline = *pipeline](
-                            const absl::StatusOr<Pipeline::Schema>& schema) {
+  (*pipeline)->Open({}, [reactor, response,
+                         pipeline = *pipeline](const absl::StatusOr<Pipeline::Schema>& schema) {
     if (schema.ok()) Describe(*pipeline, **schema, response);
     reactor->Finish(ToGrpcStatus(schema.status()));
   });

@@ -14,8 +14,8 @@ class OpenStreams {
  public:
   using Stop = std::function<void()>;
 
-  // `stop` is called at most once, without a lock; at once when StopAll has been called. Returns the
-  // number for Remove.
+  // `stop` is called at most once, without a lock; at once when StopAll has been called. Returns
+  // the number for Remove.
   uint64_t Add(Stop stop);
   void Remove(uint64_t number);
   void StopAll();

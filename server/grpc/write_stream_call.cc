@@ -19,8 +19,8 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 // One stream: reads a request, hands its rows to the pipeline, reads the next; writes progress, at
 // most one response at a time, so that many acknowledgements share one. The reactor is called by
-// gRPC's threads; receipts are answered by the pipeline's. The object outlives OnDone until the last
-// receipt is answered, held by `self_` and by the receipts' listeners.
+// gRPC's threads; receipts are answered by the pipeline's. The object outlives OnDone until the
+// last receipt is answered, held by `self_` and by the receipts' listeners.
 class WriteStreamCall : public Reactor, public std::enable_shared_from_this<WriteStreamCall> {
  public:
   WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, OpenStreams& streams)
@@ -134,9 +134,8 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     } else if (numbered != opening_->numbered) {
       return absl::InvalidArgumentError("a stream numbers all its requests or none");
     } else if (numbered && request.sequence != last_number_ + 1) {
-      return absl::FailedPreconditionError(absl::StrCat("sequence ", request.sequence,
-                                                        " where ", last_number_ + 1,
-                                                        " was expected"));
+      return absl::FailedPreconditionError(absl::StrCat("sequence ", request.sequence, " where ",
+                                                        last_number_ + 1, " was expected"));
     } else {
       ++last_number_;
     }

@@ -9,8 +9,8 @@
 
 namespace batchsql {
 
-// Serves one Ingest.WriteStream. The reactor owns itself and goes when the stream is over. While it is
-// in `streams`, it can be told to take no more requests.
+// Serves one Ingest.WriteStream. The reactor owns itself and goes when the stream is over. While it
+// is in `streams`, it can be told to take no more requests.
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* MakeWriteStreamCall(
     Ingestor& ingestor, const RequestLimits& limits, OpenStreams& streams);
 
