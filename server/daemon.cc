@@ -47,7 +47,7 @@ uint32_t Flushers(const Options& options, const std::string& target_name) {
 Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) {
   Ingestor::TableRule rule;
   rule.target = table.target;
-  rule.options.label = table.name;
+  rule.options.label = TableLabel(table, options);
   rule.options.rule = table.rule;
   rule.options.create_missing = table.create == CreateTables::kMissing;
   rule.options.add_columns = table.evolve == EvolveTables::kAddColumns;
@@ -62,6 +62,7 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
 
 Ingestor::Options MakeIngestorOptions(const Options& options) {
   Ingestor::Options ingestor;
+  ingestor.tables_max = options.limits.tables_max;
   ingestor.tables_max = options.limits.tables_max;
   for (const TableOptions& table : options.tables) {
     if (table.name == kAnyTable) {
