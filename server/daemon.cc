@@ -63,7 +63,6 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
 Ingestor::Options MakeIngestorOptions(const Options& options) {
   Ingestor::Options ingestor;
   ingestor.tables_max = options.limits.tables_max;
-  ingestor.tables_max = options.limits.tables_max;
   for (const TableOptions& table : options.tables) {
     if (table.name == kAnyTable) {
       ingestor.any_table = MakeRule(options, table);

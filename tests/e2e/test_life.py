@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 import client as api
+import daemon as harness
 import processes
 from client import pb
 
@@ -22,10 +23,10 @@ EXIT_SECOND_SIGNAL = 130
 
 
 class Feeder:
-    """A thread that streams rows of `size` ids a request until it is told to stop or the stream ends.
+    """A thread that streams `size` rows a request until it is told to stop or the stream ends.
 
-    `acknowledged` are the ids of the requests that the daemon said are committed; `error` is how the
-    stream ended (None: well).
+    `acknowledged` are the ids of the requests that the daemon said are committed; `error` is how
+    the stream ended (None: well).
     """
 
     def __init__(self, client, table, size=20, text="x", first=0):
@@ -82,9 +83,19 @@ def stored_ids(database, table):
     return [int(i) for i, in database.query(f"SELECT id FROM {table}")]
 
 
+def wait_for_queued_rows(client, table, rows):
+    processes.wait_until(lambda: client.table_status(table).queued_rows == rows, 30, "queued rows")
+
+
 def resident_bytes(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+
+def is_instrumented():
+    """A sanitizer's own bookkeeping takes memory too."""
+    program = pathlib.Path(harness.program()).read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 @contextlib.contextmanager
@@ -137,7 +148,7 @@ def test_what_is_queued_is_flushed_by_the_stop(database, serve):
     daemon, client = serve(database, f"name: {table}, batch: {{linger_ms: 3600000}}")
     stream = client.open_stream(table)
     stream.send(api.rows(["id", "name"], [[1, "x"], [2, "y"]]))
-    processes.wait_until(lambda: client.table_status(table).queued_rows == 2, 30, "queued rows")
+    wait_for_queued_rows(client, table, 2)
     assert database.count(table) == 0
     assert daemon.stop() == 0
     answers = []
@@ -158,7 +169,7 @@ def test_a_second_signal_ends_the_daemon_at_once(own_database, serve, kind):
     with stopped(database.server):
         call = client.ingest.Write.future(
             api.request(table, api.rows(["id", "name"], [[2, "x"]])), timeout=api.DEADLINE)
-        processes.wait_until(lambda: client.table_status(table).queued_rows == 1, 30, "a queued row")
+        wait_for_queued_rows(client, table, 1)
         daemon.send_signal(signal.SIGTERM)
         processes.wait_until(lambda: "stopping" in daemon.log_text, 30, "the stop to begin")
         begun = time.monotonic()
@@ -177,7 +188,7 @@ def test_a_stop_ends_though_the_database_hangs(own_database, serve, kind):
     with stopped(database.server):
         call = client.ingest.Write.future(
             api.request(table, api.rows(["id", "name"], [[2, "x"]])), timeout=api.DEADLINE)
-        processes.wait_until(lambda: client.table_status(table).queued_rows == 1, 30, "a queued row")
+        wait_for_queued_rows(client, table, 1)
         assert daemon.stop(20) == 1
         assert "did not answer within shutdown.grace_ms" in daemon.log_text
         assert call.exception().code() == grpc.StatusCode.UNAVAILABLE  # Not acknowledged.
@@ -220,8 +231,11 @@ def test_a_hanging_database_slows_clients_and_fills_no_memory(own_database, serv
     database = own_database(kind)
     table = database.create(UNKEYED)
     limit = 4 << 20
-    daemon, client = serve(database, table,
-                           more=f"limits: {{memory_bytes_max: {limit}, request_bytes_max: 2000000}}")
+    daemon, client = serve(
+        database, table, more=f"limits: {{memory_bytes_max: {limit}, request_bytes_max: 2000000}}",
+        # Freed memory must not be kept to find its users.
+        environment={"ASAN_OPTIONS": "quarantine_size_mb=1"})
+    resident_max = (3 if is_instrumented() else 1) * 8 * limit
     text = "x" * 1000
     client.write(table, api.columns(["id", "name"], [[-i, text] for i in range(1, 101)]))
     before = resident_bytes(daemon.pid)
@@ -243,12 +257,12 @@ def test_a_hanging_database_slows_clients_and_fills_no_memory(own_database, serv
         for _ in range(20):
             assert client.status().buffered_bytes <= limit * 1.5
             peak = max(peak, resident_bytes(daemon.pid))
-        assert peak - before < 8 * limit
+        assert peak - before < resident_max
         assert not responses or responses[-1].committed_through < requests
     reader.join(2 * api.DEADLINE)
     assert not reader.is_alive()
     assert responses[-1].committed_through == requests
-    assert resident_bytes(daemon.pid) - before < 10 * limit
+    assert resident_bytes(daemon.pid) - before < resident_max
     assert database.query(f"SELECT COUNT(*), COUNT(DISTINCT id), SUM(LENGTH(name)) FROM {table} "
                           "WHERE id >= 0") == [
         (str(requests * size), str(requests * size), str(requests * size * 1000))]

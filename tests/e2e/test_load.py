@@ -1,6 +1,6 @@
-"""Real data, from a CSV file through `batchsql load` into each database, and compared with the file.
+"""Real data: CSV files through `batchsql load` into each database, compared with the files.
 
-The files are those of the package vega-datasets, which `./dev setup` installs: names with accents and
+The files are those of the package vega-datasets, which `./dev setup` installs: names with
 apostrophes, NULLs, dates, coordinates. A missing file fails the test.
 """
 
@@ -19,15 +19,16 @@ import pytest
 import daemon as harness
 
 LAST_LINE = re.compile(r"load: rows=(\d+) rejected=(\d+) seconds=[0-9.]+")
-MONTHLY = ["nonfarm", "private", "goods_producing", "service_providing", "private_service_providing",
-           "mining_and_logging", "construction", "manufacturing", "durable_goods",
-           "nondurable_goods", "trade_transportation_utilties", "wholesale_trade", "retail_trade",
+MONTHLY = ["nonfarm", "private", "goods_producing", "service_providing",
+           "private_service_providing", "mining_and_logging", "construction", "manufacturing",
+           "durable_goods", "nondurable_goods", "trade_transportation_utilties", "wholesale_trade", "retail_trade",
            "transportation_and_warehousing", "utilities", "information", "financial_activities",
            "professional_and_business_services", "education_and_health_services",
            "leisure_and_hospitality", "other_services", "government", "nonfarm_change"]
 
 # How a column is written down by file and database, as one Python value.
-READERS = {"text": str, "id": int, "double": float, "decimal": lambda text: decimal.Decimal(text).normalize(),
+READERS = {"text": str, "id": int, "double": float,
+           "decimal": lambda text: decimal.Decimal(text).normalize(),
            "date": datetime.date.fromisoformat}
 # File → its columns' types, and which text means NULL (None: an empty field).
 FILES = {
@@ -63,8 +64,8 @@ def load(daemon, name, table):
     """Loads the file; returns (rows, rejected) as the command's last line tells."""
     null_text = FILES[name][1]
     null = ["--null", null_text] if null_text else []
-    done = subprocess.run([harness.program("batchsql"), "load", str(path_of(name)), "--table", table,
-                           "--server", daemon.grpc_address, *null],
+    done = subprocess.run([harness.program("batchsql"), "load", str(path_of(name)), "--table",
+                           table, "--server", daemon.grpc_address, *null],
                           capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     last = LAST_LINE.fullmatch(done.stdout.splitlines()[-1])

@@ -17,7 +17,7 @@ UTC = datetime.timezone.utc
 
 
 def workload(first, count):
-    """Rows with NULLs, characters of one to four bytes and every kind of cell; the same each time."""
+    """Rows with NULLs, characters of one to four bytes and every kind of cell; always the same."""
     source = random.Random(first)
     table = []
     for row_id in range(first, first + count):
@@ -136,7 +136,8 @@ def test_absent_cells_take_the_default_and_null_stays_null(database, serve):
     _, client = serve(database, table)
     sent = [[1, 10], [2, None], [3, ABSENT]]
     assert client.write(table, api.rows(["id", "n"], sent)).accepted == 3
-    assert client.write(table, api.columns(["id", "n"], [[i + 3, n] for i, n in sent])).accepted == 3
+    sent = [[i + 3, n] for i, n in sent]
+    assert client.write(table, api.columns(["id", "n"], sent)).accepted == 3
     assert [n for _, n in database.query(f"SELECT id, n FROM {table} ORDER BY id")] == \
         ["10", None, "5"] * 2
 
