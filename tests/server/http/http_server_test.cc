@@ -1,5 +1,6 @@
 #include "server/http/http_server.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <mutex>
 #include <string>
@@ -287,6 +288,7 @@ TEST_CASE("HTTP asks for a body that waits to be asked for") {
 TEST_CASE("HTTP serves many connections at once") {
   TestServer server;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   std::atomic<int> good{0};
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {

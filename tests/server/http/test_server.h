@@ -19,7 +19,7 @@ inline constexpr uint64_t kBodyMax = 1000;
 // A server on a port of its own with rows that go nowhere.
 class TestServer {
  public:
-  explicit TestServer(HttpServerOptions options = {}, WriteRows write = nullptr) {
+  explicit TestServer(HttpServerOptions options = {}, const WriteRows& write = nullptr) {
     options.listen = "127.0.0.1:0";
     HttpEndpoints endpoints;
     endpoints.metrics = [] { return "# TYPE up gauge\nup 1\n"; };
