@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/cell_check.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
 
@@ -109,7 +110,7 @@ absl::StatusOr<uint32_t> RowBlockBuilder::BindColumn(std::string_view name, uint
     }
   }
   if (bound_ == columns_max) {
-    return absl::InvalidArgumentError(
+    return LimitPassed(
         absl::StrCat("the request names more than limits.columns_max = ", columns_max, " columns"));
   }
   if (bound_ == cells_.size()) cells_.emplace_back();

@@ -7,9 +7,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
-#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
@@ -328,7 +328,8 @@ absl::Status JsonReader::CheckEnd() {
 }
 
 absl::Status JsonReader::At(const absl::Status& status) {
-  return {status.code(), absl::StrCat("row ", row_, ": ", status.message())};
+  const std::string message = absl::StrCat("row ", row_, ": ", status.message());
+  return IsLimitPassed(status) ? LimitPassed(message) : absl::Status(status.code(), message);
 }
 
 // The parser's texts are constants: they hold nothing of the body.

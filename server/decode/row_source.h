@@ -9,10 +9,11 @@
 
 namespace batchsql {
 
-// Limits of one request; INVALID_ARGUMENT past columns_max, RESOURCE_EXHAUSTED past the others.
+// Limits of one request; RESOURCE_EXHAUSTED (LimitPassed) past one of them.
 struct RequestLimits {
   uint32_t request_rows_max = 100'000;
   uint64_t request_bytes_max = uint64_t{16} << 20;
+  uint64_t row_bytes_max = uint64_t{4} << 20;
   uint32_t columns_max = 1600;
   uint32_t json_depth_max = 64;  // brackets open at once
 };

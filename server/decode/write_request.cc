@@ -19,6 +19,8 @@ enum class RequestField : protozero::pbf_tag_type {
   kColumns = 6,
 };
 
+constexpr size_t kProducerBytesMax = 255;
+
 std::string_view View(const protozero::data_view& view) { return {view.data(), view.size()}; }
 
 }  // namespace
@@ -35,6 +37,10 @@ absl::StatusOr<DecodedRequest> DecodeWriteRequest(std::string_view message,
           break;
         case RequestField::kProducerId:
           request.producer_id = View(reader.get_view());
+          if (request.producer_id.size() > kProducerBytesMax) {
+            return absl::InvalidArgumentError(
+                absl::StrCat("producer_id is longer than ", kProducerBytesMax, " bytes"));
+          }
           break;
         case RequestField::kSequence:
           request.sequence = reader.get_uint64();

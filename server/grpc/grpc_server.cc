@@ -58,8 +58,14 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
 int GrpcServer::port() const { return impl_->port; }
 
 void GrpcServer::SetReady(bool ready) {
-  impl_->server->GetHealthCheckService()->SetServingStatus(ready);
+  grpc::HealthCheckServiceInterface& health = *impl_->server->GetHealthCheckService();
+  health.SetServingStatus(ready);
+  // Asked by name, a service that was never set is unknown.
+  health.SetServingStatus(v1::Ingest::service_full_name(), ready);
+  health.SetServingStatus(v1::Admin::service_full_name(), ready);
 }
+
+void GrpcServer::StopStreams() { impl_->ingest.StopStreams(); }
 
 void GrpcServer::Shutdown(std::chrono::system_clock::time_point deadline) {
   impl_->server->Shutdown(deadline);

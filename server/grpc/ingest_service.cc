@@ -46,7 +46,7 @@ grpc::ServerUnaryReactor* IngestService::Write(grpc::CallbackServerContext* cont
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::WriteStream(
     grpc::CallbackServerContext* /*context*/) {
-  return MakeWriteStreamCall(ingestor_, limits_);
+  return MakeWriteStreamCall(ingestor_, limits_, streams_);
 }
 
 grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerContext* context,

@@ -43,10 +43,10 @@ TEST_CASE("The random numbers are those of xoshiro256** seeded by splitmix64") {
 }
 
 TEST_CASE("A seed makes the same rows everywhere") {
-  CHECK(Checksum(Generate("w", 1000, 1, FileFormat::kCsv)) == 0);
-  CHECK(Checksum(Generate("w", 1000, 1, FileFormat::kNdjson)) == 0);
-  CHECK(Checksum(Generate("keys", 1000, 1, FileFormat::kCsv)) == 0);
-  CHECK(Checksum(Generate("types", 1000, 1, FileFormat::kCsv)) == 0);
+  CHECK(Checksum(Generate("w", 1000, 1, FileFormat::kCsv)) == 0x7316a4ed6aae5e23);
+  CHECK(Checksum(Generate("w", 1000, 1, FileFormat::kNdjson)) == 0x32d18a78b3975243);
+  CHECK(Checksum(Generate("keys", 1000, 1, FileFormat::kCsv)) == 0x91cd99949aa2492e);
+  CHECK(Checksum(Generate("types", 1000, 1, FileFormat::kCsv)) == 0x8bf7d33dc0777fe1);
 }
 
 TEST_CASE("Another seed makes other rows, and more rows begin alike") {
@@ -68,21 +68,26 @@ TEST_CASE("Workload w has names of about 16 and payloads of about 40 characters"
   CHECK(columns.columns(5).texts().data().size() / 1000 == Approx(40).margin(3));
 }
 
-TEST_CASE("Every workload reads back, and both formats hold the same cells") {
-  for (const char* workload : {"w", "keys", "types"}) {
-    const TextInput csv(Generate(workload, 500, 3, FileFormat::kCsv));
-    const TextInput ndjson(Generate(workload, 500, 3, FileFormat::kNdjson));
+TEST_CASE("Both formats hold the same cells") {
+  struct Case {
+    const char* workload;
+    std::vector<std::string> literals;  // columns that JSON does not write as strings
+  };
+  const std::vector<Case> cases = {
+      {"w", {"id", "user_id", "amount"}},
+      {"keys", {"id", "version", "value"}},
+      {"types", {"id", "flag", "whole", "natural", "real", "document", "list"}},
+  };
+  for (const Case& one : cases) {
+    const TextInput csv(Generate(one.workload, 500, 3, FileFormat::kCsv));
+    const TextInput ndjson(Generate(one.workload, 500, 3, FileFormat::kNdjson));
     InputFile csv_input = csv.Open();
     InputFile ndjson_input = ndjson.Open();
-    ColumnPlan as_text;
-    for (const char* name : {"id", "ts", "user_id", "name", "amount", "payload", "version", "value",
-                             "updated_at", "flag", "whole", "natural", "real", "document", "list"}) {
-      as_text[name] = CellKind::kJson;
-    }
+    ColumnPlan as_written;
+    for (const std::string& name : one.literals) as_written[name] = CellKind::kJson;
     CsvReader csv_reader(csv_input, {}, std::nullopt);
-    NdjsonReader ndjson_reader(ndjson_input, {}, as_text);
-    const auto csv_cells = Cells(csv_reader);
-    CHECK(csv_cells.size() == Cells(ndjson_reader).size());
+    NdjsonReader ndjson_reader(ndjson_input, {}, as_written);
+    CHECK(Cells(csv_reader) == Cells(ndjson_reader));
   }
 }
 

@@ -116,7 +116,8 @@ TEST_CASE("NDJSON files larger than the buffer are read whole") {
 
 TEST_CASE("NDJSON errors name the line, after the rows before it") {
   CHECK(ErrorOf("{\"a\":1}\n[1]\n{\"a\":2}\n", 1) == "2: a line must be a JSON object");
-  CHECK(ErrorOf("{\"a\":1}\n{\"a\":1} x\n", 1) == "2: more text after the row's object");
+  CHECK(ErrorOf("{\"a\":1}\n{\"a\":1} {}\n", 1) == "2: more text after the row's object");
+  CHECK(ErrorOf("{\"a\":1}\n{\"a\":1} x\n", 1).starts_with("2: malformed JSON"));
   CHECK(ErrorOf("{\"a\":1,\"a\":2}\n") == "1: the key \"a\" comes twice");
   CHECK(ErrorOf("{\"a\":1}\n{\"a\":\"x\"}\n{\"a\":01}\n", 2).starts_with("3: malformed JSON"));
   CHECK(ErrorOf("{\"a\":{\"b\":}}\n").starts_with("1: malformed JSON"));

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/array_cell.h"
+#include "core/limit_error.h"
 #include "core/row_block.h"
 #include "core/row_block_builder.h"
 #include "core/table_schema.h"
-#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
@@ -453,7 +453,7 @@ TEST_CASE("Inference refuses what decoding refuses") {
   CHECK(infer(R"([{"i":1,"i":2}])") == absl::StatusCode::kInvalidArgument);
   CHECK(infer(R"([{"i":NaN}])") == absl::StatusCode::kInvalidArgument);
   CHECK(infer("[]") == absl::StatusCode::kInvalidArgument);
-  CHECK(infer(R"([{"a":1},{"b":2},{"c":3}])") == absl::StatusCode::kInvalidArgument);
+  CHECK(infer(R"([{"a":1},{"b":2},{"c":3}])") == absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/decode/limit_error.h"
+#include "core/limit_error.h"
 #include "tests/server/http/http_client.h"
 #include "tests/server/http/test_server.h"
 
