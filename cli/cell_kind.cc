@@ -51,11 +51,16 @@ CellKind CellKindOf(std::string_view type) {
     CellKind kind;
   };
   static constexpr Named kKinds[] = {
-      {"bool", CellKind::kBool},           {"int64", CellKind::kInt},
-      {"uint64", CellKind::kUint},         {"float32", CellKind::kFloat},
-      {"float64", CellKind::kDouble},      {"date", CellKind::kDate},
-      {"time", CellKind::kTime},           {"timestamp", CellKind::kTimestamp},
-      {"timestamptz", CellKind::kTimestamp}, {"json", CellKind::kJson},
+      {"bool", CellKind::kBool},
+      {"int64", CellKind::kInt},
+      {"uint64", CellKind::kUint},
+      {"float32", CellKind::kFloat},
+      {"float64", CellKind::kDouble},
+      {"date", CellKind::kDate},
+      {"time", CellKind::kTime},
+      {"timestamp", CellKind::kTimestamp},
+      {"timestamptz", CellKind::kTimestamp},
+      {"json", CellKind::kJson},
   };
   for (const Named& named : kKinds) {
     if (named.type == type) return named.kind;

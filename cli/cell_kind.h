@@ -38,8 +38,8 @@ std::optional<uint64_t> ParseUint(std::string_view text);
 std::optional<double> ParseDouble(std::string_view text);  // finite
 std::optional<double> ParseFloat(std::string_view text);   // the nearest float, finite
 
-// True when the number that `text` writes and `value`, its nearest double, are the same in the sense
-// that the shortest text of `value` has the same significant digits.
+// True when the number that `text` writes and `value`, its nearest double, are the same in the
+// sense that the shortest text of `value` has the same significant digits.
 bool RoundTrips(std::string_view text, double value);
 
 // The integer as a double; nothing where it would be rounded.

@@ -28,7 +28,7 @@ class RowLines {
 struct Chunk {
   v1::WriteStreamRequest request;  // the payload only
   uint32_t rows = 0;
-  uint64_t first_row = 1;    // ordinal in the file, from 1
+  uint64_t first_row = 1;  // ordinal in the file, from 1
   RowLines lines;
   uint64_t cell_bytes = 0;   // of the cells, as the file writes them
   uint64_t file_offset = 0;  // how far the file was read; at the end of this chunk or a little past

@@ -121,7 +121,9 @@ void ColumnBuilder::AddDefault() {
 bool ColumnBuilder::TakeKind(Data wanted) {
   if (data_ == Data::kNone) data_ = wanted;
   if (data_ == Data::kInts && wanted == Data::kDoubles) return WidenToDoubles();
-  return data_ == wanted || (data_ == Data::kDoubles && wanted == Data::kInts);
+  if (data_ == Data::kInts && wanted == Data::kUints) return WidenToUints();
+  return data_ == wanted ||
+         (wanted == Data::kInts && (data_ == Data::kDoubles || data_ == Data::kUints));
 }
 
 bool ColumnBuilder::WidenToDoubles() {
@@ -136,6 +138,17 @@ bool ColumnBuilder::WidenToDoubles() {
   return true;
 }
 
+bool ColumnBuilder::WidenToUints() {
+  v1::Uints uints;
+  for (int64_t integer : column_->ints().values()) {
+    if (integer < 0) return false;
+    uints.add_values(static_cast<uint64_t>(integer));
+  }
+  column_->mutable_uints()->Swap(&uints);
+  data_ = Data::kUints;
+  return true;
+}
+
 bool ColumnBuilder::AddValue(const Value& value) {
   switch (data_) {
     case Data::kBools:
@@ -145,8 +158,12 @@ bool ColumnBuilder::AddValue(const Value& value) {
       column_->mutable_ints()->add_values(value.integer);
       return true;
     case Data::kUints:
-      column_->mutable_uints()->add_values(value.natural);
-      return true;
+      if (value.kind == Value::Kind::kUint) {
+        column_->mutable_uints()->add_values(value.natural);
+        return true;
+      }
+      column_->mutable_uints()->add_values(static_cast<uint64_t>(value.integer));
+      return value.integer >= 0;
     case Data::kDoubles: {
       const std::optional<double> real =
           value.kind == Value::Kind::kInt ? ExactDouble(value.integer) : value.real;

@@ -11,8 +11,9 @@ namespace batchsql::cli {
 // Sets the fields of `cell` to what `value` says.
 void SetValue(const Value& value, v1::Value* cell);
 
-// Fills one column of a message, row by row. All its values must be of one kind, but integers and
-// doubles mix while a double holds both exactly. A row without a value is absent.
+// Fills one column of a message, row by row. All its values must be of one kind, but integers mix
+// with doubles while a double holds both exactly, and with larger ones while none is negative. A
+// row without a value is absent.
 class ColumnBuilder {
  public:
   // `column` is owned by the message.
@@ -34,6 +35,7 @@ class ColumnBuilder {
   void AddDefault();
   bool TakeKind(Data wanted);
   bool WidenToDoubles();
+  bool WidenToUints();
   bool AddValue(const Value& value);
 
   v1::Column* column_;

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/array_text.h"
 #include "core/civil_time.h"
 
 namespace batchsql::cli {
@@ -36,16 +37,28 @@ bool ParseCells(const v1::Column& column, Parse parse, Values* values) {
   return true;
 }
 
+void ConvertLists(v1::Column* column) {
+  v1::Lists lists;
+  for (int row = 0; row < column->texts().ends_size(); ++row) {
+    v1::ListValue* const list = lists.add_values();
+    if (HasValue(*column, row) && !ParseArrayText(CellAt(column->texts(), row), list)) return;
+  }
+  column->mutable_lists()->Swap(&lists);
+}
+
 void ConvertTexts(CellKind kind, v1::Column* column) {
   v1::Ints ints;
   switch (kind) {
     case CellKind::kText:
     case CellKind::kJson:
+      return;
     case CellKind::kList:
+      ConvertLists(column);
       return;
     case CellKind::kBool: {
       v1::Bools bools;
-      if (ParseCells(*column, ParseBool, bools.mutable_values())) column->mutable_bools()->Swap(&bools);
+      if (ParseCells(*column, ParseBool, bools.mutable_values()))
+        column->mutable_bools()->Swap(&bools);
       return;
     }
     case CellKind::kInt:
@@ -53,7 +66,8 @@ void ConvertTexts(CellKind kind, v1::Column* column) {
       return;
     case CellKind::kUint: {
       v1::Uints uints;
-      if (ParseCells(*column, ParseUint, uints.mutable_values())) column->mutable_uints()->Swap(&uints);
+      if (ParseCells(*column, ParseUint, uints.mutable_values()))
+        column->mutable_uints()->Swap(&uints);
       return;
     }
     case CellKind::kFloat:
@@ -71,7 +85,8 @@ void ConvertTexts(CellKind kind, v1::Column* column) {
       }
       return;
     case CellKind::kTime:
-      if (ParseCells(*column, ParseTime, ints.mutable_values())) column->mutable_times_us()->Swap(&ints);
+      if (ParseCells(*column, ParseTime, ints.mutable_values()))
+        column->mutable_times_us()->Swap(&ints);
       return;
     case CellKind::kTimestamp:
       if (ParseCells(*column, ParseTimestamp, ints.mutable_values())) {
@@ -113,7 +128,8 @@ bool IsPlainInteger(std::string_view text) {
 
 bool IsPlainReal(std::string_view text) {
   const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
-  if (digits.size() > 1 && digits.front() == '0' && digits[1] >= '0' && digits[1] <= '9') return false;
+  if (digits.size() > 1 && digits.front() == '0' && digits[1] >= '0' && digits[1] <= '9')
+    return false;
   const std::optional<double> value = ParseDouble(text);
   return value.has_value() && RoundTrips(text, *value);
 }

@@ -10,9 +10,9 @@ namespace batchsql::cli {
 
 // What the program exits with.
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitRejected = 1;     // some rows were refused
-inline constexpr int kExitUsage = 2;        // wrong use, missing file, malformed input
-inline constexpr int kExitServer = 3;       // not reached, refused, or lost
+inline constexpr int kExitRejected = 1;       // some rows were refused
+inline constexpr int kExitUsage = 2;          // wrong use, missing file, malformed input
+inline constexpr int kExitServer = 3;         // not reached, refused, or lost
 inline constexpr int kExitInterrupted = 130;  // by the user, as shells have it
 
 struct ServerAddress {

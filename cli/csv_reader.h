@@ -15,8 +15,9 @@ namespace batchsql::cli {
 // CSV by RFC 4180 with a header line, through libcsv: comma, double quotes, LF or CRLF (or CR), an
 // optional byte order mark. White space belongs to the field. An unquoted empty field is NULL and a
 // quoted empty one the empty string, as psql's CSV has it; with `null_text`, a field equal to that
-// text, quoted or not (libcsv does not tell), is NULL and an empty one the empty string. Blank lines
-// are skipped, but in a file of one column each is a row with NULL. Every column of the chunk is text.
+// text, quoted or not (libcsv does not tell), is NULL and an empty one the empty string. Blank
+// lines are skipped, but in a file of one column each is a row with NULL. Every column of the chunk
+// is text.
 //
 // Owns the parser; used by one thread; `input` outlives it.
 class CsvReader : public ChunkReader {
@@ -59,11 +60,11 @@ class CsvReader : public ChunkReader {
   bool has_header_ = false;
   bool at_start_ = true;  // of the file: nothing read yet
   bool at_end_ = false;
-  absl::Status failed_;   // reported once the rows before it have been taken
+  absl::Status failed_;  // reported once the rows before it have been taken
 
   std::deque<Chunk> ready_;
   Chunk open_;
-  std::vector<ColumnSink> sinks_;  // into open_
+  std::vector<ColumnSink> sinks_;   // into open_
   std::vector<size_t> data_bytes_;  // of each column in the chunk before, to reserve as much
   uint64_t rows_ = 0;
   uint64_t offset_ = 0;  // bytes handed to the parser

@@ -15,14 +15,14 @@ constexpr int64_t kFirstMicros = 1'704'067'200 * kMicrosPerSecond;  // 2024-01-0
 constexpr uint64_t kMicrosBetweenRows = 10'000;
 
 constexpr std::array<std::string_view, 32> kSyllables = {
-    "ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va",
-    "we", "xi", "yo", "zu", "bel", "dor", "fin", "gar", "hol", "kim", "lan", "mir", "nor", "per",
-    "ros", "tal"};
+    "ba",  "ce",  "di",  "fo",  "gu",  "ha",  "je",  "ki",  "lo",  "mu",  "na",
+    "pe",  "ri",  "so",  "tu",  "va",  "we",  "xi",  "yo",  "zu",  "bel", "dor",
+    "fin", "gar", "hol", "kim", "lan", "mir", "nor", "per", "ros", "tal"};
 constexpr std::array<std::string_view, 32> kWords = {
-    "order", "shipped", "paid",   "late",    "parcel", "invoice", "credit", "return",
+    "order", "shipped", "paid",   "late",    "parcel", "invoice", "credit",  "return",
     "open",  "closed",  "north",  "harbour", "night",  "express", "fragile", "signed",
-    "depot", "route",   "driver", "window",  "gate",   "cold",    "chain",  "weight",
-    "scan",  "label",   "retry",  "address", "office", "pallet",  "dock",   "truck"};
+    "depot", "route",   "driver", "window",  "gate",   "cold",    "chain",   "weight",
+    "scan",  "label",   "retry",  "address", "office", "pallet",  "dock",    "truck"};
 
 // One random number gives twelve syllables or words: five bits each.
 class Picker {
@@ -65,8 +65,8 @@ void AppendPayload(Random& random, std::string* out) {
 
 // Ascending with the row. No zone: all three databases read it as it stands, and as UTC.
 std::string_view MomentOf(uint64_t index, Random& random, absl::Span<char> buffer) {
-  const auto micros = static_cast<int64_t>(index * kMicrosBetweenRows +
-                                           random.Below(kMicrosBetweenRows));
+  const auto micros =
+      static_cast<int64_t>(index * kMicrosBetweenRows + random.Below(kMicrosBetweenRows));
   return FormatTimestamp(kFirstMicros + micros, 6, ' ', buffer);
 }
 
@@ -111,17 +111,29 @@ constexpr std::array<int64_t, 6> kIntegers = {0,
                                               std::numeric_limits<int64_t>::max(),
                                               std::numeric_limits<int64_t>::min(),
                                               int64_t{1} << 53};
-constexpr std::array<std::string_view, 8> kReals = {
-    "0.1", "-1.5", "1e300", "5e-324", "1.7976931348623157e308", "-0.0", "3.141592653589793",
-    "123456789.125"};
+constexpr std::array<std::string_view, 8> kReals = {"0.1",
+                                                    "-1.5",
+                                                    "1e300",
+                                                    "5e-324",
+                                                    "1.7976931348623157e308",
+                                                    "-0.0",
+                                                    "3.141592653589793",
+                                                    "123456789.125"};
 constexpr std::array<std::string_view, 5> kDecimals = {
     "0.00", "-12.50", "12345678901234567890123456789012345.678", "0.01",
     "-99999999999999999999999999999999999.999"};
-constexpr std::array<std::string_view, 10> kTexts = {
-    "", "plain", "comma, here", "\"quoted\"", "two\nlines", "tab\tand \\ backslash",
-    "Grüße aus Köln", "日本語のテキスト", "😀 four bytes 𝄞", " spaces around "};
-constexpr std::array<std::string_view, 6> kDates = {
-    "1970-01-01", "1969-12-31", "2000-02-29", "2038-01-20", "1900-03-01", "9999-12-31"};
+constexpr std::array<std::string_view, 10> kTexts = {"",
+                                                     "plain",
+                                                     "comma, here",
+                                                     "\"quoted\"",
+                                                     "two\nlines",
+                                                     "tab\tand \\ backslash",
+                                                     "Grüße aus Köln",
+                                                     "日本語のテキスト",
+                                                     "😀 four bytes 𝄞",
+                                                     " spaces around "};
+constexpr std::array<std::string_view, 6> kDates = {"1970-01-01", "1969-12-31", "2000-02-29",
+                                                    "2038-01-20", "1900-03-01", "9999-12-31"};
 constexpr std::array<std::string_view, 4> kClocks = {"00:00:00", "23:59:59.999999", "12:30:00",
                                                      "06:07:08.5"};
 constexpr std::array<std::string_view, 5> kMoments = {
@@ -212,8 +224,8 @@ absl::StatusOr<Generator> Generator::Create(std::string_view workload, uint64_t 
     if (known.name != workload) continue;
     return Generator(known.make_row, seed, RowWriter::Create(format, known.columns));
   }
-  return absl::InvalidArgumentError(absl::StrCat("no workload \"", AsAbsl(workload),
-                                                 "\"; there are ", WorkloadNames()));
+  return absl::InvalidArgumentError(
+      absl::StrCat("no workload \"", AsAbsl(workload), "\"; there are ", WorkloadNames()));
 }
 
 Generator::Generator(MakeRow make_row, uint64_t seed, std::unique_ptr<RowWriter> writer)

@@ -5,9 +5,7 @@ namespace {
 
 constexpr char kFirstPrintable = 0x20;
 
-bool NeedsEscape(char c) {
-  return (c >= 0 && c < kFirstPrintable) || c == '"' || c == '\\';
-}
+bool NeedsEscape(char c) { return (c >= 0 && c < kFirstPrintable) || c == '"' || c == '\\'; }
 
 void AppendEscaped(char c, std::string* out) {
   constexpr std::string_view kHex = "0123456789abcdef";

@@ -61,9 +61,8 @@ int RunLoad(const LoadCommand& command) {
   absl::StatusOr<InputFile> input = InputFile::Open(command.path, &g_stop.stop);
   if (!input.ok()) return Complain(std::string(input.status().message()), kExitUsage);
   Progress progress(stderr, isatty(STDERR_FILENO) != 0);
-  absl::StatusOr<std::unique_ptr<RejectReport>> rejects =
-      RejectReport::Create(input->name(), command.rejects_path,
-                           [&](const std::string& line) { progress.Print(line); });
+  absl::StatusOr<std::unique_ptr<RejectReport>> rejects = RejectReport::Create(
+      input->name(), command.rejects_path, [&](const std::string& line) { progress.Print(line); });
   if (!rejects.ok()) return Complain(std::string(rejects.status().message()), kExitUsage);
   const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
       Connect(command.server.address, command.server.connect_deadline);

@@ -31,7 +31,7 @@ struct StreamProgress {
   uint64_t rows_sent = 0;
   uint64_t rows_accepted = 0;  // at the level asked for
   uint64_t rows_rejected = 0;
-  uint64_t file_offset = 0;    // that the acknowledged chunks reach to
+  uint64_t file_offset = 0;  // that the acknowledged chunks reach to
 };
 
 // One WriteStream call. Owns a thread that sends and one that receives. Send is called by one
@@ -80,7 +80,8 @@ class LoadStream {
   const StreamOptions options_;
   const OnReject on_reject_;
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriterInterface<v1::WriteStreamRequest, v1::WriteStreamResponse>>
+  std::unique_ptr<
+      grpc::ClientReaderWriterInterface<v1::WriteStreamRequest, v1::WriteStreamResponse>>
       call_;
 
   mutable Mutex mutex_;

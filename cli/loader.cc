@@ -1,5 +1,6 @@
 #include "cli/loader.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -45,28 +46,35 @@ absl::Status Loader::Plan() {
   absl::Status status = FromGrpc(stub_.DescribeTable(&context, request, &response));
   if (absl::IsNotFound(status)) return absl::OkStatus();
   if (!status.ok()) return status;
-  table_exists_ = true;
   for (const v1::ColumnDescription& column : response.columns()) {
     plan_[column.name()] = CellKindOf(column.type());
   }
   return absl::OkStatus();
 }
 
-// The rows to infer from; for a table that exists, the first chunk.
+bool Loader::KnowsColumns(const Chunk& chunk) const {
+  const auto& columns = chunk.request.columns().columns();
+  return std::all_of(columns.begin(), columns.end(),
+                     [this](const v1::Column& column) { return plan_.contains(column.name()); });
+}
+
+// Reads the first chunk; where it has columns that the table has not, for which the server may make
+// them, as many rows as it takes to infer their kinds.
 absl::Status Loader::ReadHead() {
   reader_ = MakeReader(options_, input_, plan_);
-  const uint64_t wanted = table_exists_ ? 1 : options_.sample_rows;
   uint64_t rows = 0;
   absl::Status status;
-  while (rows < wanted) {
+  do {
     Chunk chunk;
     const absl::StatusOr<bool> read = reader_->Next(&chunk);
     if (!read.ok()) status = read.status();
     if (!read.ok() || !*read) break;
     rows += chunk.rows;
     head_.push_back(std::move(chunk));
+  } while (rows < options_.sample_rows && !KnowsColumns(head_.front()));
+  for (const auto& [name, kind] : InferPlan(head_, options_.format == FileFormat::kNdjson)) {
+    plan_.emplace(name, kind);  // what the server said stays
   }
-  if (!table_exists_) plan_ = InferPlan(head_, options_.format == FileFormat::kNdjson);
   return status;
 }
 

@@ -31,15 +31,15 @@ struct LoadOptions {
   ChunkLimits limits;
   std::optional<std::string> null_text;
   StreamOptions stream;
-  // Rows from which the columns of a table that does not exist yet are inferred.
+  // Rows from which the kinds of columns that do not exist yet are inferred.
   uint64_t sample_rows = 10'000;
 };
 
 struct LoadOutcome {
-  uint64_t rows = 0;      // accepted at the level asked for
+  uint64_t rows = 0;  // accepted at the level asked for
   uint64_t rejected = 0;
-  absl::Status input;     // INVALID_ARGUMENT: malformed; CANCELLED: the user stopped it
-  absl::Status server;    // not OK: refused, or lost
+  absl::Status input;   // INVALID_ARGUMENT: malformed; CANCELLED: the user stopped it
+  absl::Status server;  // not OK: refused, or lost
 };
 
 // Loads one file into one table: one use. Reads and parses on a thread of its own, while LoadStream
@@ -54,6 +54,7 @@ class Loader {
 
  private:
   absl::Status Plan();
+  bool KnowsColumns(const Chunk& chunk) const;
   absl::Status ReadHead();
   absl::Status Pump(LoadStream& stream);
   void Watch(LoadStream& stream);
@@ -68,7 +69,6 @@ class Loader {
   const std::chrono::steady_clock::time_point started_;
 
   ColumnPlan plan_;
-  bool table_exists_ = false;
   std::unique_ptr<ChunkReader> reader_;
   std::vector<Chunk> head_;  // read before the stream is opened
 

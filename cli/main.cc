@@ -63,7 +63,9 @@ void AddLoad(CLI::App& app, LoadCommand* load, Run* run) {
   command->add_option("--rows-per-message", load->options.limits.rows_max, "Most rows in a message")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--batch-bytes", load->options.limits.bytes_max, "Most bytes of cells in a message")
+  command
+      ->add_option("--batch-bytes", load->options.limits.bytes_max,
+                   "Most bytes of cells in a message")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 30U))
       ->capture_default_str();
   command->add_option("--null", load->options.null_text,
@@ -104,8 +106,9 @@ int Main(int argc, char** argv) {
   CLI::App app("Command-line client of batchsqld", "batchsql");
   app.set_version_flag("--version", std::string("batchsql ") + kVersion);
   app.require_subcommand(1);
-  app.footer("Exit status: 0 done; 1 some rows were refused; 2 wrong use, missing file or malformed\n"
-             "input; 3 the server was not reached, refused, or was lost; 130 interrupted.");
+  app.footer(
+      "Exit status: 0 done; 1 some rows were refused; 2 wrong use, missing file or malformed\n"
+      "input; 3 the server was not reached, refused, or was lost; 130 interrupted.");
   Run run;
   LoadCommand load;
   GenerateCommand generate;

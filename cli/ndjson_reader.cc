@@ -93,8 +93,8 @@ absl::StatusOr<bool> NdjsonReader::Refill() {
 }
 
 absl::Status NdjsonReader::ParseLine(const Line& line, JsonRowParser::OnCell on_cell) {
-  absl::Status status = parser_.Parse({buffer_.data() + line.begin, line.size},
-                                      buffer_.size() - line.begin, on_cell);
+  absl::Status status =
+      parser_.Parse({buffer_.data() + line.begin, line.size}, buffer_.size() - line.begin, on_cell);
   if (status.ok()) return status;
   return input_.Malformed(line.number, std::string(status.message()));
 }

@@ -23,8 +23,8 @@ size_t TerminalColumns(std::FILE* out) {
 
 double Fraction(const ProgressSample& sample) {
   if (sample.bytes_total.value_or(0) == 0) return 1;
-  return std::min(1.0, static_cast<double>(sample.bytes_done) /
-                           static_cast<double>(*sample.bytes_total));
+  return std::min(
+      1.0, static_cast<double>(sample.bytes_done) / static_cast<double>(*sample.bytes_total));
 }
 
 uint64_t RowsPerSecond(const ProgressSample& sample) {
@@ -63,8 +63,8 @@ std::string WithSeparators(uint64_t number) {
 std::string FormatBar(const ProgressSample& sample, size_t columns) {
   const std::string rows = RowsText(sample);
   if (!sample.bytes_total.has_value()) return rows.substr(0, columns);
-  const std::string text = absl::StrFormat("%5.1f %%  %s  %s", Fraction(sample) * 100, rows,
-                                           TimeLeft(sample));
+  const std::string text =
+      absl::StrFormat("%5.1f %%  %s  %s", Fraction(sample) * 100, rows, TimeLeft(sample));
   if (columns < text.size() + kBarMin + 3) return text.substr(0, columns);
   const size_t width = std::min(kBarMax, columns - text.size() - 3);
   const auto full = static_cast<size_t>(Fraction(sample) * static_cast<double>(width));

@@ -28,8 +28,8 @@ std::string FormatBar(const ProgressSample& sample, size_t columns);
 std::string FormatLine(const ProgressSample& sample);
 
 // Shows progress on standard error: a bar that is redrawn at most ten times a second on a terminal,
-// a line every few seconds elsewhere. It changes no setting of the terminal, so that nothing is left
-// behind however the program ends; Clear takes the bar away. Any thread.
+// a line every few seconds elsewhere. It changes no setting of the terminal, so that nothing is
+// left behind however the program ends; Clear takes the bar away. Any thread.
 class Progress {
  public:
   Progress(std::FILE* out, bool terminal) : out_(out), terminal_(terminal) {}

@@ -13,7 +13,8 @@ namespace batchsql::cli {
 namespace {
 
 std::string JsonLine(const Reject& reject) {
-  std::string line = absl::StrCat("{\"line\":", reject.line, ",\"row\":", reject.row, ",\"field\":");
+  std::string line =
+      absl::StrCat("{\"line\":", reject.line, ",\"row\":", reject.row, ",\"field\":");
   AppendJsonString(reject.what->field(), &line);
   line += ",\"reason\":";
   AppendJsonString(ReasonName(reject.what->reason()), &line);
@@ -35,8 +36,7 @@ std::string ReasonName(v1::RejectReason reason) {
 absl::StatusOr<std::unique_ptr<RejectReport>> RejectReport::Create(std::string input_name,
                                                                    const std::string& rejects_path,
                                                                    Print print) {
-  std::unique_ptr<RejectReport> report(
-      new RejectReport(std::move(input_name), std::move(print)));
+  std::unique_ptr<RejectReport> report(new RejectReport(std::move(input_name), std::move(print)));
   if (rejects_path.empty()) return report;
   MutexLock lock(report->mutex_);
   report->file_.reset(std::fopen(rejects_path.c_str(), "w"));
@@ -64,8 +64,8 @@ void RejectReport::Add(const Reject& reject) {
   const std::string column =
       what.field().empty() ? "" : absl::StrCat("column \"", what.field(), "\": ");
   const std::string detail = what.detail().empty() ? "" : absl::StrCat(": ", what.detail());
-  print_(absl::StrCat(input_name_, ":", reject.line, ": ", column, ReasonName(what.reason()),
-                      detail));
+  print_(
+      absl::StrCat(input_name_, ":", reject.line, ": ", column, ReasonName(what.reason()), detail));
 }
 
 absl::Status RejectReport::Finish() {

@@ -81,8 +81,7 @@ void PrintTables(const v1::StatusResponse& status) {
 
 void PrintStatus(const v1::StatusResponse& status) {
   std::printf("batchsqld %s, up %s, %s of %s buffered\n\n", status.version().c_str(),
-              Duration(status.uptime_seconds()).c_str(),
-              Mebibytes(status.buffered_bytes()).c_str(),
+              Duration(status.uptime_seconds()).c_str(), Mebibytes(status.buffered_bytes()).c_str(),
               Mebibytes(status.buffered_bytes_max()).c_str());
   PrintTargets(status);
   PrintTables(status);
@@ -101,9 +100,8 @@ void PrintColumns(const v1::DescribeTableResponse& response) {
   for (const std::string& column : response.key()) {
     absl::StrAppend(&key, key.empty() ? "" : ", ", column);
   }
-  std::printf("%s in %s, conflict: %s%s%s\n\n", response.table().c_str(),
-              response.target().c_str(), response.conflict().c_str(),
-              key.empty() ? "" : ", key: ", key.c_str());
+  std::printf("%s in %s, conflict: %s%s%s\n\n", response.table().c_str(), response.target().c_str(),
+              response.conflict().c_str(), key.empty() ? "" : ", key: ", key.c_str());
   TextTable table({"COLUMN", "TYPE", "NATIVE TYPE", "NULL", "DEFAULT"},
                   {false, false, false, false, false});
   for (const v1::ColumnDescription& column : response.columns()) {

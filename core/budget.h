@@ -67,6 +67,8 @@ class Budget {
   };
   bool Fits(uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Adjust(uint64_t give_back, uint64_t take);
+  void GrantWaiters();
+  std::optional<Granted> NextGranted();
 
   const uint64_t bytes_max_;
   mutable Mutex mutex_;

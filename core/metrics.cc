@@ -82,6 +82,8 @@ void PipelineMetrics::AttemptFailed() {
   target_->AttemptMade(/*failed=*/true);
 }
 
+void PipelineMetrics::RowsRefused(uint64_t rows) { target_->RowsEnded(0, rows); }
+
 void PipelineMetrics::RowsLost(uint64_t rows) { target_->RowsEnded(0, rows); }
 
 void PipelineMetrics::Refresh() {

@@ -82,7 +82,7 @@ class Pipeline {
   void CountRejected(uint64_t rows);
 
   // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE,
-  // and ends the threads. The second call does nothing.
+  // and ends the threads. A second call does nothing, and does not wait for the first.
   void Drain(TimePoint deadline);
 
   PipelineStatus status() const;
@@ -103,8 +103,8 @@ class Pipeline {
 
   void RunFlusher();
   Work NextWork();
-  bool TakeWork(Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<TimePoint> NextDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool TakeWork(TimePoint now, Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<TimePoint> NextDue(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t FlushersAllowed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void RunOpens(std::deque<OpenRequest> opens);
@@ -120,10 +120,12 @@ class Pipeline {
   AttemptResult Retry(Flush& flush, const DatabaseError& error);
   AttemptResult Probe(Flush& flush, const DatabaseError& error);
   AttemptResult Stop(Flush& flush, const DatabaseError& error);
+  bool AnswerIfStopped(Flush& flush);
   void Halve(Flush& flush);
   void Redescribe(Flush& flush);
   void AdoptSchema(Flush& flush, const Schema& schema);
   void Commit(Flush& flush, const WriteOutcome& outcome);
+  void AnswerFlush(Flush& flush, const absl::Status& status);
   void AnswerAll(Batch& batch, const absl::Status& status);
   bool WaitBeforeRetry(Duration wait);
   void SetState(PipelineState state, const std::string& code);

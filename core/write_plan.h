@@ -81,7 +81,8 @@ void ForEachRow(const WritePlan& plan, absl::Span<const uint16_t> schema_columns
 
 // Plans the rows of `blocks`, which were all built against `schema` and come in LSN order: groups
 // them by the columns they carry and, where the schema allows it, coalesces equal keys (kIgnore
-// keeps the first, kReplace the last, kUpdate merges) and sorts by key.
+// keeps the first, kReplace the last, kUpdate merges) and sorts by key. A batch in which a row lacks
+// a part of its key keeps LSN order throughout.
 WritePlan PlanWrite(std::shared_ptr<const TableSchema> schema, std::vector<const RowBlock*> blocks);
 
 }  // namespace batchsql

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "chunk_text.h"
+#include "cli/array_text.h"
 #include "cli/csv_reader.h"
 #include "text_input.h"
 
@@ -39,10 +40,11 @@ Texts SentInferred(std::string_view csv) {
 }
 
 TEST_CASE("Columns of known types are sent typed") {
-  CHECK(Sent("i,u,d,f,b\n-5,18446744073709551615,0.5,0.1,true\n,,,,\n",
-             {{"i", "int64"}, {"u", "uint64"}, {"d", "float64"}, {"f", "float32"}, {"b", "bool"}}) ==
-        Texts{"i:ints[-5|NULL]", "u:uints[18446744073709551615|NULL]", "d:doubles[0.5|NULL]",
-              "f:doubles[0.1|NULL]", "b:bools[true|NULL]"});
+  CHECK(
+      Sent("i,u,d,f,b\n-5,18446744073709551615,0.5,0.1,true\n,,,,\n",
+           {{"i", "int64"}, {"u", "uint64"}, {"d", "float64"}, {"f", "float32"}, {"b", "bool"}}) ==
+      Texts{"i:ints[-5|NULL]", "u:uints[18446744073709551615|NULL]", "d:doubles[0.5|NULL]",
+            "f:doubles[0.1|NULL]", "b:bools[true|NULL]"});
   CHECK(Sent("d,t,s,z\n1970-01-02,00:00:01,1970-01-01 00:00:00.000001,1970-01-01T02:00:00+02:00\n",
              {{"d", "date"}, {"t", "time"}, {"s", "timestamp"}, {"z", "timestamptz"}}) ==
         Texts{"d:dates[1]", "t:times[1000000]", "s:timestamps[1]", "z:timestamps[0]"});
@@ -69,14 +71,43 @@ TEST_CASE("Text, decimals, uuids, json and unknown columns stay text") {
         Texts{"a:texts[1]", "b:texts[2]", "c:texts[3]", "e:texts[4]"});
 }
 
+std::string ArrayText(std::string_view text) {
+  v1::ListValue list;
+  if (!ParseArrayText(text, &list)) return "no array";
+  std::string elements;
+  for (const v1::Value& value : list.values()) {
+    elements += value.has_null_value()   ? "<NULL>"
+                : value.has_int_value()  ? absl::StrCat("<int ", value.int_value(), ">")
+                : value.has_bool_value() ? "<bool>"
+                                         : "<" + value.text_value() + ">";
+  }
+  return elements;
+}
+
+TEST_CASE("Arrays are read as PostgreSQL and as JSON write them") {
+  CHECK(ArrayText("{}").empty());
+  CHECK(ArrayText("{1, NULL,a b,\"NULL\",\"x,\\\"y\\\\\",\"\"}") ==
+        "<1><NULL><a b><NULL><x,\"y\\><>");
+  CHECK(ArrayText("[]").empty());
+  CHECK(ArrayText("[1, null, \"a,\\n\", true, 0.12345678901234567890]") ==
+        "<int 1><NULL><a,\n><bool><0.12345678901234567890>");
+  for (const char* bad :
+       {"", "1", "{", "{1", "{1,}", "{,1}", "{{1}}", "{\"a}", "{\"a\"b}", "[1", "[[1]]", "[{}]"}) {
+    CHECK(ArrayText(bad) == "no array");
+  }
+  CHECK(Sent("a\n\"{1,2}\"\n\n[3]\n", {{"a", "array of int64"}}) ==
+        Texts{"a:lists[list of 2|NULL|list of 1]"});
+  CHECK(Sent("a\n{1}\nx\n", {{"a", "array of int64"}}) == Texts{"a:texts[{1}|x]"});
+}
+
 TEST_CASE("Kinds are inferred from the rows") {
   CHECK(SentInferred("a,b,c,d,e,f,g\n"
                      "1,1.5,true,1970-01-02,1970-01-01T00:00:01Z,x,\n"
                      "-2,3,false,1970-01-03,1970-01-02,1,\n"
-                     ",,,,,,\n") ==
-        Texts{"a:ints[1|-2|NULL]", "b:doubles[1.5|3|NULL]", "c:bools[true|false|NULL]",
-              "d:dates[1|2|NULL]", "e:timestamps[1000000|86400000000|NULL]", "f:texts[x|1|NULL]",
-              "g:texts[NULL|NULL|NULL]"});
+                     ",,,,,,\n") == Texts{"a:ints[1|-2|NULL]", "b:doubles[1.5|3|NULL]",
+                                          "c:bools[true|false|NULL]", "d:dates[1|2|NULL]",
+                                          "e:timestamps[1000000|86400000000|NULL]",
+                                          "f:texts[x|1|NULL]", "g:texts[NULL|NULL|NULL]"});
 }
 
 TEST_CASE("What a number would lose stays text") {

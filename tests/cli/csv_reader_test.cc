@@ -55,7 +55,8 @@ TEST_CASE("CSV quotes hold commas, quotes and line breaks") {
 }
 
 TEST_CASE("CSV takes CRLF, CR and a byte order mark") {
-  CHECK(Columns("\xEF\xBB\xBF" "a,b\r\n1,2\r\n") == Texts{"a:texts[1]", "b:texts[2]"});
+  CHECK(Columns("\xEF\xBB\xBF"
+                "a,b\r\n1,2\r\n") == Texts{"a:texts[1]", "b:texts[2]"});
   CHECK(Columns("a,b\r1,2\r3,4") == Texts{"a:texts[1|3]", "b:texts[2|4]"});
 }
 
@@ -74,7 +75,8 @@ TEST_CASE("CSV blank lines are skipped, but of one column they are NULL") {
 }
 
 TEST_CASE("CSV rows know the line where they begin") {
-  const Result result = Read(TextInput("a,b\r\n1,\"x\ny\nz\"\r\n2,x\r\n\r\n3,x\r\n4,\"\n\"\r\n5,x\r\n"));
+  const Result result =
+      Read(TextInput("a,b\r\n1,\"x\ny\nz\"\r\n2,x\r\n\r\n3,x\r\n4,\"\n\"\r\n5,x\r\n"));
   REQUIRE(result.status.ok());
   const RowLines& lines = result.chunks.at(0).lines;
   const std::vector<uint64_t> found = {lines.At(0), lines.At(1), lines.At(2), lines.At(3),

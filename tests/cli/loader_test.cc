@@ -117,6 +117,16 @@ TEST_CASE("A load into a table that does not exist infers from more than the fir
   CHECK(ColumnTexts(requests[0]) == Texts{"a:doubles[1]"});
 }
 
+TEST_CASE("A column that the table lacks is inferred, the others are as the table says") {
+  FakeServer server;
+  server.columns = {{"a", "text"}};
+  std::vector<Request> requests;
+  server.serve = [&](auto& stream) { return TakeAll(stream, &requests); };
+  CHECK(Load(server, "a,b\n1,1\n2,2.5\n", Options(1)).outcome.rows == 2);
+  REQUIRE(requests.size() == 2);
+  CHECK(ColumnTexts(requests[0]) == Texts{"a:texts[1]", "b:doubles[1]"});
+}
+
 TEST_CASE("A load never has more messages unacknowledged than its window") {
   FakeServer server;
   std::vector<Request> requests;
@@ -265,8 +275,7 @@ TEST_CASE("Malformed input ends the load after the rows before it") {
   server.serve = [&](auto& stream) { return TakeAll(stream, &requests); };
   const Loaded loaded = Load(server, "a,b\n1,2\n3,4\n5\n6,7\n", Options(1));
   CHECK(loaded.outcome.server.ok());
-  CHECK(loaded.outcome.input.message() ==
-        loaded.path + ":4: 1 field, but the header has 2");
+  CHECK(loaded.outcome.input.message() == loaded.path + ":4: 1 field, but the header has 2");
   CHECK(loaded.outcome.rows == 2);
 }
 

@@ -43,10 +43,10 @@ std::string ErrorOf(std::string_view json, size_t rows_before = 0) {
 }
 
 TEST_CASE("NDJSON values become typed columns, integers exactly") {
-  CHECK(Columns(R"({"a":9223372036854775807,"b":18446744073709551615,"c":0.5,"d":true,"e":"x\u00fc\n"})"
-                "\n") ==
-        Texts{"a:ints[9223372036854775807]", "b:uints[18446744073709551615]", "c:doubles[0.5]",
-              "d:bools[true]", "e:texts[xü\n]"});
+  CHECK(Columns(
+            R"({"a":9223372036854775807,"b":18446744073709551615,"c":0.5,"d":true,"e":"x\u00fc\n"})"
+            "\n") == Texts{"a:ints[9223372036854775807]", "b:uints[18446744073709551615]",
+                           "c:doubles[0.5]", "d:bools[true]", "e:texts[xü\n]"});
 }
 
 TEST_CASE("NDJSON numbers that no double holds are text") {
@@ -63,10 +63,13 @@ TEST_CASE("NDJSON missing keys are absent, null is NULL") {
 
 TEST_CASE("NDJSON integers and doubles of one key are doubles") {
   CHECK(Columns("{\"a\":1}\n{\"a\":2.5}\n{\"a\":3}\n") == Texts{"a:doubles[1|2.5|3]"});
+  CHECK(Columns("{\"a\":1}\n{\"a\":18446744073709551615}\n{\"a\":3}\n") ==
+        Texts{"a:uints[1|18446744073709551615|3]"});
 }
 
 TEST_CASE("NDJSON objects are text, arrays lists where the table has arrays") {
-  const std::string json = R"({"a":[1,null,"x"],"b":{"k":[1, 2]},"c":[[1]]})" "\n";
+  const std::string json = R"({"a":[1,null,"x"],"b":{"k":[1, 2]},"c":[[1]]})"
+                           "\n";
   CHECK(Columns(json) ==
         Texts{"a:texts[[1,null,\"x\"]]", "b:texts[{\"k\":[1, 2]}]", "c:texts[[[1]]]"});
   CHECK(Columns(json, {{"a", CellKind::kList}, {"c", CellKind::kList}}) ==
@@ -90,6 +93,8 @@ TEST_CASE("NDJSON kinds that do not mix are sent as rows") {
   CHECK(rows.rows(0).values(1).kind_case() == v1::Value::KIND_NOT_SET);
   CHECK(rows.rows(1).values(0).text_value() == "x");
   CHECK(rows.rows(2).values_size() == 2);
+  CHECK(Read(TextInput("{\"a\":-1}\n{\"a\":18446744073709551615}\n")).chunks[0].request.has_rows());
+  CHECK(Read(TextInput("{\"a\":9007199254740993}\n{\"a\":0.5}\n")).chunks[0].request.has_rows());
 }
 
 TEST_CASE("NDJSON rows know their lines and chunks their limits") {

@@ -266,7 +266,7 @@ TEST_CASE("Tables that cannot be are refused") {
        "`target`"},
       {"tables: [{name: a.b.c}]",
        "f:1: tables[0].name: table name has more than the two parts schema.name"},
-      {"tables: [{name: a.}]", "f:1: tables[0].name: table name is empty, or a part of it is"},
+      {"tables: [{name: a.}]", "f:1: tables[0].name: a part of the table name is empty"},
       {"tables: [{name: t, target: other}]",
        "f:1: tables[0].target: names no target: expected one of sqlite"},
       {targets + "tables: [{name: t}]", "f:2: tables[0].target: is missing: expected one of a, b"},
