@@ -21,7 +21,8 @@ import daemon as harness
 LAST_LINE = re.compile(r"load: rows=(\d+) rejected=(\d+) seconds=[0-9.]+")
 MONTHLY = ["nonfarm", "private", "goods_producing", "service_providing",
            "private_service_providing", "mining_and_logging", "construction", "manufacturing",
-           "durable_goods", "nondurable_goods", "trade_transportation_utilties", "wholesale_trade", "retail_trade",
+           "durable_goods", "nondurable_goods", "trade_transportation_utilties",
+           "wholesale_trade", "retail_trade",
            "transportation_and_warehousing", "utilities", "information", "financial_activities",
            "professional_and_business_services", "education_and_health_services",
            "leisure_and_hospitality", "other_services", "government", "nonfarm_change"]
