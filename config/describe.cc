@@ -1,6 +1,5 @@
 #include "config/describe.h"
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "config/dsn.h"
@@ -36,7 +35,8 @@ std::string DescribeTarget(const TargetOptions& target) {
 }
 
 std::string Key(const WriteRule& rule) {
-  return rule.key.empty() ? "the primary key" : absl::StrCat("(", absl::StrJoin(rule.key, ", "), ")");
+  return rule.key.empty() ? "the primary key"
+                          : absl::StrCat("(", absl::StrJoin(rule.key, ", "), ")");
 }
 
 std::string DescribeRule(const WriteRule& rule) {
@@ -48,9 +48,9 @@ std::string DescribeRule(const WriteRule& rule) {
       text = absl::StrCat("rows are inserted; one whose ", Key(rule), " exists is ignored");
       break;
     case Conflict::kUpdate:
-      text = absl::StrCat("rows are inserted; one whose ", Key(rule), " exists updates ",
-                          rule.update.empty() ? "the columns that were sent"
-                                              : absl::StrJoin(rule.update, ", "));
+      text = absl::StrCat(
+          "rows are inserted; one whose ", Key(rule), " exists updates ",
+          rule.update.empty() ? "the columns that were sent" : absl::StrJoin(rule.update, ", "));
       break;
     case Conflict::kReplace:
       text = absl::StrCat("rows are inserted; one whose ", Key(rule), " exists replaces it");
@@ -71,22 +71,14 @@ std::string DescribeMissing(const TableOptions& table) {
                                                            : "unknown columns are added");
 }
 
-bool IsAmbiguous(const TableOptions& table, const Options& options) {
-  return absl::c_count_if(options.tables, [&](const TableOptions& other) {
-           return other.name == table.name;
-         }) > 1;
-}
-
 std::string DescribeTable(const TableOptions& table, const Options& options) {
   const BatchOptions& batch = table.batch;
-  std::string text =
-      table.name == kAnyTable
-          ? absl::StrCat("  every ", options.tables.size() > 1 ? "other " : "", "table, in ",
-                         table.target, ":\n")
-          : absl::StrCat("  ", table.name, ", in ", table.target, ":\n");
-  if (IsAmbiguous(table, options)) {
-    absl::StrAppend(&text, "    clients must call it ", table.target, "/", table.name,
-                    ": other targets have the name too\n");
+  std::string text = table.name == kAnyTable
+                         ? absl::StrCat("  every ", options.tables.size() > 1 ? "other " : "",
+                                        "table, in ", table.target, ":\n")
+                         : absl::StrCat("  ", table.name, ", in ", table.target, ":\n");
+  if (const std::string label = TableLabel(table, options); label != table.name) {
+    absl::StrAppend(&text, "    clients must call it ", label, "\n");
   }
   absl::StrAppend(&text, "    ", DescribeRule(table.rule), "\n");
   absl::StrAppend(&text, "    ", DescribeMissing(table), "\n");
@@ -96,10 +88,11 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
 }
 
 std::string DescribeLimits(const LimitOptions& limits) {
-  return absl::StrCat("limits: ", Bytes(limits.memory_bytes_max), " of rows in memory; a request has ",
-                      limits.request_rows_max, " rows, ", Bytes(limits.request_bytes_max), " and ",
-                      limits.columns_max, " columns; a row ", Bytes(limits.row_bytes_max),
-                      "; JSON nests ", limits.json_depth_max, " levels\n");
+  return absl::StrCat("limits: ", Bytes(limits.memory_bytes_max),
+                      " of rows in memory; a request has ", limits.request_rows_max, " rows, ",
+                      Bytes(limits.request_bytes_max), " and ", limits.columns_max,
+                      " columns; a row ", Bytes(limits.row_bytes_max), "; JSON nests ",
+                      limits.json_depth_max, " levels; ", limits.tables_max, " tables\n");
 }
 
 std::string DescribeMonitoring(const MonitoringOptions& monitoring) {
@@ -110,9 +103,9 @@ std::string DescribeMonitoring(const MonitoringOptions& monitoring) {
 }  // namespace
 
 std::string Describe(const Options& options) {
-  std::string text = absl::StrCat(
-      "data directory: ", options.data_dir, "\ngRPC: ", options.grpc.listen.ToString(),
-      "\nHTTP: ", options.http.listen.ToString(), "\ntargets:\n");
+  std::string text =
+      absl::StrCat("data directory: ", options.data_dir, "\ngRPC: ", options.grpc.listen.ToString(),
+                   "\nHTTP: ", options.http.listen.ToString(), "\ntargets:\n");
   for (const TargetOptions& target : options.targets) text += DescribeTarget(target);
   text += "tables:\n";
   for (const TableOptions& table : options.tables) text += DescribeTable(table, options);

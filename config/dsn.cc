@@ -19,12 +19,30 @@ constexpr std::string_view kMask = "***";
 
 // Parameters of libpq and of our MySQL DSNs that are no secret.
 bool IsHarmless(std::string_view key) {
-  static constexpr std::string_view kHarmless[] = {
-      "host",        "hostaddr",         "port",       "dbname",       "user",
-      "sslmode",     "connect_timeout",  "sslrootcert", "sslcert",     "application_name",
-      "socket",      "ssl_mode",         "ssl_ca",     "ssl_capath",   "ssl_cert",
-      "gssencmode",  "channel_binding",  "keepalives", "client_encoding", "target_session_attrs",
-      "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count"};
+  static constexpr std::string_view kHarmless[] = {"host",
+                                                   "hostaddr",
+                                                   "port",
+                                                   "dbname",
+                                                   "user",
+                                                   "sslmode",
+                                                   "connect_timeout",
+                                                   "sslrootcert",
+                                                   "sslcert",
+                                                   "application_name",
+                                                   "socket",
+                                                   "ssl_mode",
+                                                   "ssl_ca",
+                                                   "ssl_capath",
+                                                   "ssl_cert",
+                                                   "gssencmode",
+                                                   "channel_binding",
+                                                   "keepalives",
+                                                   "client_encoding",
+                                                   "target_session_attrs",
+                                                   "tcp_user_timeout",
+                                                   "keepalives_idle",
+                                                   "keepalives_interval",
+                                                   "keepalives_count"};
   return absl::c_linear_search(kHarmless, key);
 }
 

@@ -3,8 +3,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
+#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -27,7 +27,8 @@ bool IsVariableName(std::string_view name) {
 
 absl::StatusOr<std::string> FileText(const std::string& path) {
   if (!absl::StartsWith(path, "/")) {
-    return absl::InvalidArgumentError("${file:…} needs an absolute path, as in ${file:/run/secret}");
+    return absl::InvalidArgumentError(
+        "${file:…} needs an absolute path, as in ${file:/run/secret}");
   }
   absl::StatusOr<std::string> text = ReadSmallFile(path, kSecretFileBytesMax);
   if (!text.ok()) {
@@ -49,7 +50,8 @@ absl::StatusOr<std::string> Substitute(std::string_view inner, const VariableLoo
   const std::string name(inner);
   std::optional<std::string> value = variables(name);
   if (!value) {
-    return absl::InvalidArgumentError(absl::StrCat("the environment variable ", name, " is not set"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the environment variable ", name, " is not set"));
   }
   return *std::move(value);
 }
@@ -58,6 +60,8 @@ absl::StatusOr<std::string> Substitute(std::string_view inner, const VariableLoo
 
 VariableLookup ProcessVariables() {
   return [](const std::string& name) -> std::optional<std::string> {
+    // Nothing in the daemon changes its environment.
+    // NOLINTNEXTLINE(concurrency-mt-unsafe)
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) return std::nullopt;
     return value;
@@ -95,12 +99,14 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t bytes_
   };
   const std::unique_ptr<std::FILE, Closer> file(std::fopen(path.c_str(), "re"));
   if (file == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot be opened: ", std::strerror(errno)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot be opened: ", std::generic_category().message(errno)));
   }
   std::string text(bytes_max + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot be read: ", std::strerror(errno)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot be read: ", std::generic_category().message(errno)));
   }
   if (text.size() > bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat("is larger than ", bytes_max, " bytes"));

@@ -15,9 +15,9 @@ using VariableLookup = std::function<std::optional<std::string>(const std::strin
 // The variables of this process.
 VariableLookup ProcessVariables();
 
-// Replaces ${NAME} by a variable, ${file:/path} by a file's text without its last line break, and $$
-// by a dollar sign; what is put in is not expanded again. Errors are INVALID_ARGUMENT and name the
-// variable or the path, never any other part of `text`, which may be a secret.
+// Replaces ${NAME} by a variable, ${file:/path} by a file's text without its last line break, and
+// $$ by a dollar sign; what is put in is not expanded again. Errors are INVALID_ARGUMENT and name
+// the variable or the path, never any other part of `text`, which may be a secret.
 absl::StatusOr<std::string> Expand(std::string_view text, const VariableLookup& variables);
 
 // The whole of a file of at most `bytes_max` bytes. Errors are INVALID_ARGUMENT, without the path.

@@ -32,7 +32,8 @@ bool IsIpv6(const std::string& host) {
 bool IsHost(const std::string& host) {
   if (host.empty()) return false;
   const auto is_digit = [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); };
-  if (is_digit(host.back()) && absl::c_all_of(host, [&](char c) { return c == '.' || is_digit(c); })) {
+  if (is_digit(host.back()) &&
+      absl::c_all_of(host, [&](char c) { return c == '.' || is_digit(c); })) {
     in_addr address;
     return inet_pton(AF_INET, host.c_str(), &address) == 1;
   }

@@ -1,6 +1,11 @@
 #include "config/loader.h"
 
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
 #include <algorithm>
+#include <sstream>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -28,20 +33,49 @@ bool CheckUtf8(std::string_view text, ErrorList* errors) {
   return true;
 }
 
+// Sees where documents start, and nothing else.
+class DocumentStarts : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { lines_.push_back(mark.line + 1); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  const std::vector<int>& lines() const { return lines_; }
+
+ private:
+  std::vector<int> lines_;
+};
+
+// Load reads the first document and ignores what follows; LoadAll never ends on text like `{},`,
+// which has documents without end to yaml-cpp.
+void RefuseSecondDocument(const std::string& text, ErrorList* errors) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStarts starts;
+  if (!parser.HandleNextDocument(starts) || !parser.HandleNextDocument(starts)) return;
+  errors->Add(starts.lines().back(), "", "more text after the YAML document's end: expected one");
+}
+
 // The file's one document; a null node for an empty file.
-YAML::Node ParseYaml(std::string_view text, ErrorList* errors) {
+YAML::Node ParseYaml(const std::string& text, ErrorList* errors) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      errors->Add(documents[1].Mark().line + 1, "", "a second YAML document: expected one");
-    }
-    if (!documents.empty()) return documents[0];
+    RefuseSecondDocument(text, errors);
+    return YAML::Load(text);
   } catch (const YAML::Exception& e) {
     // What follows a colon in yaml-cpp's messages comes from the file.
     const std::string what = e.msg.substr(0, e.msg.find(':'));
     errors->Add(std::max(e.mark.line, 0) + 1, "", "not valid YAML: " + what);
+    return YAML::Node();
   }
-  return YAML::Node();
 }
 
 Options ReadDocument(const YAML::Node& document, ReadContext* context) {
@@ -57,7 +91,7 @@ absl::StatusOr<Options> ParseText(std::string_view text, const std::string& file
   ReadContext context;
   context.variables = variables;
   if (!CheckUtf8(text, &context.errors)) return context.errors.ToStatus(filename);
-  const YAML::Node document = ParseYaml(text, &context.errors);
+  const YAML::Node document = ParseYaml(std::string(text), &context.errors);
   if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
   Options options = ReadDocument(document, &context);
   if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;

@@ -12,8 +12,9 @@ namespace batchsql {
 
 // Reads and checks a configuration. INVALID_ARGUMENT lists everything that is wrong, one line each:
 //   file:line: tables[0].batch.rows_max: expected an integer from 1 to 1000000 rows
-// No error shows a value, which may be a secret. Missing keys have the defaults of config/options.h,
-// so that an empty file means DefaultOptions(). No side effects besides reading the files that
+// No error shows a value, which may be a secret. Missing keys have the defaults of
+// config/options.h, so that an empty file means DefaultOptions(). No side effects besides reading
+// the files that
 // ${file:…} names.
 absl::StatusOr<Options> ParseText(std::string_view text, const std::string& filename,
                                   const VariableLookup& variables);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/strings.h"
@@ -22,6 +23,12 @@ bool ListenAddress::IsLoopback() const {
   return absl::EqualsIgnoreCase(host, "localhost");
 }
 
+std::string TableLabel(const TableOptions& table, const Options& options) {
+  const auto has_name = [&](const TableOptions& other) { return other.name == table.name; };
+  if (absl::c_count_if(options.tables, has_name) < 2) return table.name;
+  return absl::StrCat(table.target, "/", table.name);
+}
+
 TargetOptions DefaultTarget(std::string_view data_dir) {
   TargetOptions target;
   target.name = TargetKindName(TargetKind::kSqlite);
@@ -32,7 +39,7 @@ TargetOptions DefaultTarget(std::string_view data_dir) {
 
 TableOptions DefaultTable(std::string_view target) {
   TableOptions table;
-  table.name = kAnyTable;
+  table.name = std::string(kAnyTable);
   table.target = target;
   table.create = CreateTables::kMissing;
   table.evolve = EvolveTables::kAddColumns;

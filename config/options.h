@@ -94,6 +94,7 @@ struct LimitOptions {
   uint64_t row_bytes_max = 4 * kMiB;
   uint32_t request_rows_max = 100'000;
   uint32_t columns_max = 1600;   // of one request
+  uint32_t tables_max = 1000;    // that are served, listed or not
   uint32_t json_depth_max = 64;  // nested arrays and objects of one JSON body
   bool operator==(const LimitOptions&) const = default;
 };
@@ -124,6 +125,10 @@ struct Options {
 
   bool operator==(const Options&) const = default;
 };
+
+// What clients call a table: its name, or target/name where another target's table has the name
+// too.
+std::string TableLabel(const TableOptions& table, const Options& options);
 
 // A SQLite file in `data_dir`.
 TargetOptions DefaultTarget(std::string_view data_dir);

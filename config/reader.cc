@@ -97,9 +97,9 @@ void Reader::AddEntry(const YAML::Node& key, const YAML::Node& value) {
   }
   const auto [entry, added] = entries_.try_emplace(key.Scalar(), Entry{line, value});
   if (!added) {
-    context_->errors.Add(line, PathOf(key.Scalar()),
-                         absl::StrCat("was given on line ", entry->second.line,
-                                      " already: expected each key once"));
+    context_->errors.Add(
+        line, PathOf(key.Scalar()),
+        absl::StrCat("was given on line ", entry->second.line, " already: expected each key once"));
   }
 }
 

@@ -48,8 +48,8 @@ struct Range {
 };
 
 // One mapping of the file. The Read functions return true and set `*value` if the key is there and
-// good; else they leave it, so that it keeps its default, and note what is wrong. Errors never quote
-// a value: it may be a secret. Belongs to the thread that loads; `context` must outlive it.
+// good; else they leave it, so that it keeps its default, and note what is wrong. Errors never
+// quote a value: it may be a secret. Belongs to the thread that loads; `context` must outlive it.
 class Reader {
  public:
   // `line` (from 1) is where an error about a missing key points to.
@@ -74,6 +74,7 @@ class Reader {
   bool ReadChoice(const std::string& key, Choice* value,
                   const std::vector<std::pair<std::string_view, Choice>>& choices) {
     std::vector<std::string_view> names;
+    names.reserve(choices.size());
     for (const auto& [name, choice] : choices) names.push_back(name);
     const int index = FindChoice(key, names);
     if (index >= 0) *value = choices[static_cast<size_t>(index)].second;

@@ -77,6 +77,7 @@ void ReadLimits(Reader& root, LimitOptions* limits) {
               limits->request_bytes_max);
   reader.ReadInteger("request_rows_max", &limits->request_rows_max, {1, 10'000'000, "rows"});
   reader.ReadInteger("columns_max", &limits->columns_max, {1, 32'767, "columns"});
+  reader.ReadInteger("tables_max", &limits->tables_max, {1, 100'000, "tables"});
   reader.ReadInteger("json_depth_max", &limits->json_depth_max, {1, 1024, "levels"});
   reader.RefuseOthers();
 }

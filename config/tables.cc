@@ -29,16 +29,20 @@ class FirstSeen {
   std::map<std::string, std::string> seen_;
 };
 
+// Those that have a good name.
 std::string TargetNames(const Options& options) {
-  return absl::StrJoin(options.targets, ", ", [](std::string* out, const TargetOptions& target) {
-    absl::StrAppend(out, target.name);
-  });
+  std::vector<std::string> names;
+  for (const TargetOptions& target : options.targets) {
+    if (!target.name.empty()) names.push_back(target.name);
+  }
+  return absl::StrJoin(names, ", ");
 }
 
 bool IsTargetName(std::string_view name) {
   return name.size() <= 64 && absl::c_all_of(name, [](char c) {
-    return c == '_' || c == '-' || c == '.' || absl::ascii_isalnum(static_cast<unsigned char>(c));
-  });
+           return c == '_' || c == '-' || c == '.' ||
+                  absl::ascii_isalnum(static_cast<unsigned char>(c));
+         });
 }
 
 void ReadDsn(Reader& reader, const std::optional<TargetKind>& kind, std::string* dsn) {
@@ -65,6 +69,7 @@ TargetOptions ReadTarget(Reader& reader) {
   }
   if (reader.Read("name", &target.name) && !IsTargetName(target.name)) {
     reader.Fail("name", "expected at most 64 letters, digits, '_', '-' or '.': it becomes a label");
+    target.name.clear();  // may be a misplaced DSN: no error may show it
   }
   ReadDsn(reader, kind, &target.dsn);
   reader.ReadInteger("connections_max", &target.connections_max, {1, 1000, "connections"});
@@ -81,13 +86,15 @@ std::string DatabaseOf(const TargetOptions& target) {
 void ReadTableName(Reader& reader, std::string* name) {
   if (!reader.Read("name", name)) {
     if (!reader.Has("name")) {
-      reader.Fail("name", "is missing: expected a table's name, or '*' for all that are not listed");
+      reader.Fail("name",
+                  "is missing: expected a table's name, or '*' for all that are not listed");
     }
     return;
   }
   if (*name == kAnyTable) return;
   if (absl::StrContains(*name, '/')) {
-    reader.Fail("name", "holds a '/': expected the table's name alone, and its target under `target`");
+    reader.Fail("name",
+                "holds a '/': expected the table's name alone, and its target under `target`");
   } else if (absl::StatusOr<TableName> parsed = ParseTableName(*name); !parsed.ok()) {
     reader.Fail("name", std::string(parsed.status().message()));
   }
@@ -95,8 +102,10 @@ void ReadTableName(Reader& reader, std::string* name) {
 
 void ReadTableTarget(Reader& reader, const Options& options, std::string* target) {
   if (reader.Read("target", target)) {
-    if (absl::c_none_of(options.targets,
-                        [&](const TargetOptions& known) { return known.name == *target; })) {
+    // A target without a name has an error of its own, and might be the one that is meant.
+    if (absl::c_none_of(options.targets, [&](const TargetOptions& known) {
+          return known.name == *target || known.name.empty();
+        })) {
       reader.Fail("target", "names no target: expected one of " + TargetNames(options));
     }
   } else if (!reader.Has("target") && options.targets.size() == 1) {

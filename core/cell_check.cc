@@ -251,6 +251,7 @@ CheckedCell CheckCharacters(const Column& column, std::string_view text) {
   if (facts.code_points > column.chars_max || text.size() > column.bytes_max) {
     return Refuse(RejectReason::kTooLong);
   }
+  if (!column.keeps_trailing_spaces && text.ends_with(' ')) return Refuse(RejectReason::kInexact);
   return Bytes(text);
 }
 
@@ -272,6 +273,7 @@ CheckedCell CheckBytes(const Column& column, const Value& value, std::string* sc
   } else if (value.kind != Kind::kBytes) {
     return Refuse(RejectReason::kWrongType);
   }
+  if (bytes.size() < column.bytes_min) return Refuse(RejectReason::kInexact);
   return bytes.size() > column.bytes_max ? Refuse(RejectReason::kTooLong) : Bytes(bytes);
 }
 

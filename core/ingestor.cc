@@ -46,20 +46,21 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
   });
   MutexLock lock(mutex_);
   for (const TableRule& rule : options_.tables) {
-    const absl::StatusOr<Pipeline*> made = Make(rule.options.label, rule);
+    const absl::StatusOr<Pipeline*> made = Make(rule);
     static_cast<void>(made);  // the configuration was checked: its targets exist
   }
 }
 
-absl::StatusOr<Pipeline*> Ingestor::Make(const std::string& label, TableRule rule) {
+absl::StatusOr<Pipeline*> Ingestor::Make(TableRule rule) {
   const auto target = targets_.find(rule.target);
   if (target == targets_.end()) {
     return absl::InvalidArgumentError(absl::StrCat("no target is called ", rule.target));
   }
   PipelineMetrics* metrics = metrics_->AddPipeline(rule.target, rule.options.table.ToString());
-  auto pipeline = std::make_unique<Pipeline>(std::move(rule.options), target->second.get(),
-                                             metrics, clock_);
-  return pipelines_.emplace(label, std::move(pipeline)).first->second.get();
+  std::string label = rule.options.label;
+  auto pipeline = std::make_unique<Pipeline>(std::move(rule.options), target->second.get(), metrics,
+                                             clock_);
+  return pipelines_.emplace(std::move(label), std::move(pipeline)).first->second.get();
 }
 
 void Ingestor::OpenAll() {
@@ -70,6 +71,7 @@ void Ingestor::OpenAll() {
 
 absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
   MutexLock lock(mutex_);
+  if (draining_) return absl::UnavailableError("the daemon is stopping");
   if (const auto found = pipelines_.find(table); found != pipelines_.end()) {
     return found->second.get();
   }
@@ -85,7 +87,6 @@ absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
 }
 
 absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
-  if (draining_) return absl::UnavailableError("the daemon is stopping");
   const absl::StatusOr<TableName> name = ParseTableName(table);
   if (!name.ok()) return name.status();
   if (!options_.any_table.has_value()) {
@@ -100,7 +101,7 @@ absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
   TableRule rule = *options_.any_table;
   rule.options.label = std::string(table);
   rule.options.table = *name;
-  return Make(rule.options.label, std::move(rule));
+  return Make(std::move(rule));
 }
 
 std::vector<Pipeline*> Ingestor::pipelines() const {

@@ -53,8 +53,7 @@ class Ingestor {
   void Drain(TimePoint deadline);
 
  private:
-  absl::StatusOr<Pipeline*> Make(const std::string& label, TableRule rule)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Pipeline*> Make(TableRule rule) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Pipeline*> MakeUnlisted(std::string_view table)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

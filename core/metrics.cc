@@ -3,7 +3,7 @@
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <fstream>
 #include <utility>
 
 namespace batchsql {
@@ -17,15 +17,11 @@ const prometheus::Histogram::BucketBoundaries kBatchSizeBuckets = {
 
 // Resident memory of this process, from /proc/self/statm (proc(5)); 0 when it cannot be read.
 double ResidentBytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (file == nullptr) return 0;
-  long total_pages = 0;
-  long resident_pages = 0;
-  const int fields = std::fscanf(file, "%ld %ld", &total_pages, &resident_pages);
-  (void)std::fclose(file);
-  return fields == 2 ? static_cast<double>(resident_pages) *
-                           static_cast<double>(::sysconf(_SC_PAGESIZE))
-                     : 0;
+  std::ifstream statm("/proc/self/statm");
+  uint64_t total_pages = 0;
+  uint64_t resident_pages = 0;
+  statm >> total_pages >> resident_pages;
+  return static_cast<double>(resident_pages) * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
 template <typename Builder>

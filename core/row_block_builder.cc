@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/cell_check.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
 
@@ -121,7 +122,7 @@ absl::StatusOr<uint32_t> RowBlockBuilder::BindColumn(std::string_view name, uint
     }
   }
   if (bound_ == columns_max) {
-    return absl::InvalidArgumentError(
+    return LimitPassed(
         absl::StrCat("the request names more than limits.columns_max = ", columns_max, " columns"));
   }
   if (bound_ == cells_.size()) cells_.emplace_back();
@@ -312,6 +313,7 @@ bool RowBlockBuilder::AppendTextsFast(Cells& cells, const ColumnData& data, uint
   if (data.kind != Value::Kind::kText || column.type != ColumnType::kText || rows == 0) {
     return false;
   }
+  if (!column.keeps_trailing_spaces) return false;
   // A boundary inside a character would make two invalid cells out of valid text.
   uint32_t begin = 0;
   for (uint32_t row = 0; row < rows; ++row) {
@@ -385,6 +387,7 @@ RowBlock RowBlockBuilder::MakeBlock(bool all) const {
   for (int bound : bound_of_schema_) {
     if (bound >= 0) carried.push_back(&cells_[static_cast<size_t>(bound)]);
   }
+  entries.reserve(carried.size());
   const uint32_t rows = all ? rows_ : static_cast<uint32_t>(kept_.size());
   size_t at = sizeof(RowBlock::BlockHeader) + carried.size() * sizeof(RowBlock::ColumnEntry);
   RowBlock::BlockHeader header{rows, static_cast<uint32_t>(carried.size()), 0, 0};

@@ -44,7 +44,7 @@ class RowBlockBuilder {
   void StartFrom(const TableSchema& schema, const RowBlock& original);
 
   // Index for Append of the column called `name`, bound now if it is new. An unknown name is bound
-  // too: each row with a cell for it is refused. INVALID_ARGUMENT when the request binds more than
+  // too: each row with a cell for it is refused. RESOURCE_EXHAUSTED when the request binds more than
   // `columns_max`.
   absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
   uint32_t bound_columns() const { return bound_; }

@@ -70,6 +70,9 @@ struct Column {
   uint64_t chars_max = kNoLimit;  // kText: code points
   uint64_t bytes_max = kNoLimit;  // kText, kJson, kBytes
 
+  uint64_t bytes_min = 0;  // kBytes: a shorter value would come back padded (BINARY(n))
+  bool keeps_trailing_spaces = true;  // kText: not MySQL's CHAR(n)
+
   // kDecimal: digits in all and after the point; precision 0 is unlimited.
   uint32_t precision = 0;
   uint32_t scale = 0;

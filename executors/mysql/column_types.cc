@@ -92,6 +92,7 @@ bool SetText(const MySqlColumnFacts& facts, Column& column) {
   } else {
     column.bytes_max = facts.octets_max.value_or(kNoLimit);
   }
+  column.keeps_trailing_spaces = type != "char";
   column.key_is_bytes =
       column.type == ColumnType::kText && type != "char" && IsByteCollation(facts.collation);
   return true;
@@ -102,6 +103,7 @@ bool SetBytes(const MySqlColumnFacts& facts, Column& column) {
   if (type != "binary" && type != "varbinary" && !absl::EndsWith(type, "blob")) return false;
   column.type = ColumnType::kBytes;
   column.bytes_max = facts.octets_max.value_or(kNoLimit);
+  if (type == "binary") column.bytes_min = facts.octets_max.value_or(0);
   column.key_is_bytes = true;
   return true;
 }
@@ -199,6 +201,7 @@ absl::StatusOr<Column> MySqlColumn(const MySqlColumnFacts& facts) {
   if (absl::StrContains(facts.extra, "auto_increment")) column.native_type += " auto_increment";
   column.takes_nan = false;
   column.takes_infinity = false;
+  column.takes_negative_zero = false;  // MariaDB stores 0
   if (!SetType(facts, column) && !column.generated) {
     return absl::FailedPreconditionError(absl::StrCat(
         "column ", facts.name, " has type ", facts.column_type, ", which is not supported"));

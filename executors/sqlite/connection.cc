@@ -28,10 +28,10 @@ std::optional<std::string> ColumnText(sqlite3_stmt* statement, int column) {
 void StatementDeleter::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 std::string Quote(std::string_view identifier) {
-  return absl::StrCat(
-      "\"",
-      absl::StrReplaceAll(absl::string_view(identifier.data(), identifier.size()), {{"\"", "\"\""}}),
-      "\"");
+  return absl::StrCat("\"",
+                      absl::StrReplaceAll(absl::string_view(identifier.data(), identifier.size()),
+                                          {{"\"", "\"\""}}),
+                      "\"");
 }
 
 DatabaseError Connection::Open(const SqliteOptions& options,
@@ -116,8 +116,8 @@ DatabaseError Connection::Prepared(const std::string& sql, sqlite3_stmt** statem
     return {};
   }
   sqlite3_stmt* prepared = nullptr;
-  const int code = sqlite3_prepare_v3(database_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT,
-                                      &prepared, nullptr);
+  const int code =
+      sqlite3_prepare_v3(database_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
   if (code != SQLITE_OK) return LastError(code);
   if (statements_.size() >= kCachedStatementsMax) {
     by_text_.erase(statements_.back().first);

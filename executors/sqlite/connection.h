@@ -43,8 +43,8 @@ class Connection {
   // Runs one statement with text parameters and reads all its rows as text.
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       std::vector<TextRow>* rows);
-  // The prepared statement for the text, from the cache or new. It stays valid for at least the next
-  // call of Prepared.
+  // The prepared statement for the text, from the cache or new. It stays valid for at least the
+  // next call of Prepared.
   DatabaseError Prepared(const std::string& sql, sqlite3_stmt** statement);
   // Runs a prepared statement that returns no rows, to its end, and resets it.
   DatabaseError Run(sqlite3_stmt* statement);

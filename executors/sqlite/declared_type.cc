@@ -52,10 +52,10 @@ constexpr NamedType kNumericNames[] = {
 
 // Names that end in TEXT, so that numbers keep their digits.
 constexpr NamedType kTextNames[] = {
-    {"DECIMAL TEXT", ColumnType::kDecimal},  {"NUMERIC TEXT", ColumnType::kDecimal},
-    {"UNSIGNED TEXT", ColumnType::kUint64},  {"JSON TEXT", ColumnType::kJson},
-    {"UUID TEXT", ColumnType::kUuid},        {"DATE TEXT", ColumnType::kDate},
-    {"TIME TEXT", ColumnType::kTime},        {"DATETIME TEXT", ColumnType::kTimestamp},
+    {"DECIMAL TEXT", ColumnType::kDecimal},     {"NUMERIC TEXT", ColumnType::kDecimal},
+    {"UNSIGNED TEXT", ColumnType::kUint64},     {"JSON TEXT", ColumnType::kJson},
+    {"UUID TEXT", ColumnType::kUuid},           {"DATE TEXT", ColumnType::kDate},
+    {"TIME TEXT", ColumnType::kTime},           {"DATETIME TEXT", ColumnType::kTimestamp},
     {"TIMESTAMP TEXT", ColumnType::kTimestamp}, {"TIMESTAMPTZ TEXT", ColumnType::kTimestampTz},
 };
 
@@ -126,7 +126,8 @@ void LimitToFourDigitYears(Column* column) {
 }  // namespace
 
 Affinity AffinityOf(std::string_view declared) {
-  const std::string name = absl::AsciiStrToUpper(absl::string_view(declared.data(), declared.size()));
+  const std::string name =
+      absl::AsciiStrToUpper(absl::string_view(declared.data(), declared.size()));
   const auto has = [&](absl::string_view part) { return absl::StrContains(name, part); };
   if (has("INT")) return Affinity::kInteger;
   if (has("CHAR") || has("CLOB") || has("TEXT")) return Affinity::kText;

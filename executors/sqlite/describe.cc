@@ -106,9 +106,9 @@ class Describer {
   absl::Status ReadIndex(const std::string& index) {
     Rows rows;
     const std::string_view parameters[] = {index};
-    absl::Status status = Query(
-        "SELECT cid, coll FROM pragma_index_xinfo(?, 'main') WHERE key = 1 ORDER BY seqno",
-        parameters, &rows);
+    absl::Status status =
+        Query("SELECT cid, coll FROM pragma_index_xinfo(?, 'main') WHERE key = 1 ORDER BY seqno",
+              parameters, &rows);
     if (!status.ok()) return status;
     std::vector<uint16_t> columns;
     for (const Connection::TextRow& row : rows) {

@@ -6,8 +6,8 @@
 
 namespace batchsql::sqlite {
 
-// Reads a table's columns and keys; errors as Executor::Describe. The caller has a transaction open,
-// so that all is of one moment.
+// Reads a table's columns and keys; errors as Executor::Describe. The caller has a transaction
+// open, so that all is of one moment.
 absl::StatusOr<TableSchema> DescribeTable(Connection& connection, const TableName& name,
                                           const WriteRule& rule);
 

@@ -16,9 +16,11 @@ struct Code {
   RejectReason reason = RejectReason::kNone;
 };
 
-#define BATCHSQL_CODE(name, ...) Code{name, #name, __VA_ARGS__}
+#define BATCHSQL_CODE(name, ...) \
+  Code { name, #name, __VA_ARGS__ }
 
-// Exact codes first; a code that is not here is looked up by its primary code, which is its low byte.
+// Exact codes first; a code that is not here is looked up by its primary code, which is its low
+// byte.
 constexpr Code kCodes[] = {
     BATCHSQL_CODE(SQLITE_BUSY, ErrorClass::kRetry),
     BATCHSQL_CODE(SQLITE_BUSY_RECOVERY, ErrorClass::kRetry),
@@ -88,6 +90,13 @@ const Code* Find(int code) {
   return nullptr;
 }
 
+std::string CodeName(int code, const Code* exact, const Code* primary) {
+  if (exact != nullptr) return std::string(exact->name);
+  if (primary == nullptr) return absl::StrCat(code);
+  return absl::StrCat(absl::string_view(primary->name.data(), primary->name.size()), " (", code,
+                      ")");
+}
+
 }  // namespace
 
 DatabaseError MakeError(int extended_code, std::string_view message) {
@@ -95,13 +104,13 @@ DatabaseError MakeError(int extended_code, std::string_view message) {
   const Code* exact = Find(extended_code);
   const Code* known = exact != nullptr ? exact : Find(extended_code & 0xff);
   DatabaseError error;
-  error.error_class = known != nullptr ? known->error_class : ErrorClass::kUnknown;
-  error.code = exact != nullptr ? std::string(exact->name) : absl::StrCat("SQLITE_", extended_code);
-  if (error.error_class == ErrorClass::kRow) {
+  error.code = CodeName(extended_code, exact, known);
+  error.error_class = ErrorClass::kUnknown;
+  if (known != nullptr) {
+    error.error_class = known->error_class;
     error.reason = known->reason;
-  } else {
-    error.message = message;
   }
+  if (error.error_class != ErrorClass::kRow) error.message = message;
   return error;
 }
 

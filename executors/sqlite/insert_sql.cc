@@ -48,8 +48,8 @@ std::string ConflictClause(const TableSchema& schema, absl::Span<const uint16_t>
   return absl::StrCat(target, "UPDATE SET ", absl::StrJoin(assignments, ", "));
 }
 
-// A row of defaults. `DEFAULT VALUES` takes no conflict clause, so a column whose default is NULL is
-// named where there is one.
+// A row of defaults. `DEFAULT VALUES` takes no conflict clause, so a column whose default is NULL
+// is named where there is one.
 std::string DefaultsSql(const TableSchema& schema, const std::string& into) {
   const auto& columns = schema.columns();
   const auto null_column = std::find_if(columns.begin(), columns.end(), [](const Column& column) {

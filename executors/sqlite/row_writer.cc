@@ -14,8 +14,8 @@ namespace {
 
 constexpr uint32_t kFractionDigits = 6;
 
-// Whether a NUMERIC column would store the JSON document as another number: an integer of 64 bits is
-// kept, any other bare number may lose digits. Other documents are no numbers to SQLite.
+// Whether a NUMERIC column would store the JSON document as another number: an integer of 64 bits
+// is kept, any other bare number may lose digits. Other documents are no numbers to SQLite.
 bool IsNumberThatChanges(std::string_view json) {
   const size_t first = json.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return false;
@@ -56,10 +56,9 @@ RowWriter::RowWriter(Connection& connection, const TableSchema& schema,
                                           AffinityOf(column.native_type) == Affinity::kNumeric});
   }
   const auto cells = std::max<uint32_t>(1, static_cast<uint32_t>(columns.size()));
-  rows_per_statement_ =
-      columns.empty() ? 1
-                      : std::clamp<uint32_t>(connection.parameters_max() / cells, 1,
-                                             kRowsPerStatementMax);
+  rows_per_statement_ = columns.empty() ? 1
+                                        : std::clamp<uint32_t>(connection.parameters_max() / cells,
+                                                               1, kRowsPerStatementMax);
 }
 
 DatabaseError RowWriter::Write(const WritePlan& plan, absl::Span<const RowRange> ranges) {

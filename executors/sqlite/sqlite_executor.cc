@@ -121,8 +121,8 @@ class SqliteExecutor final : public Executor, private WriteSession {
   CommitResult Commit() override {
     DatabaseError error = connection_->Execute("COMMIT");
     if (error.ok()) return {WriteOutcome::Kind::kCommitted, {}};
-    // A refused COMMIT (deferred foreign keys, a busy file) leaves the transaction open. Where it is
-    // gone, its last frames may be in the file all the same.
+    // A refused COMMIT (deferred foreign keys, a busy file) leaves the transaction open. Where it
+    // is gone, its last frames may be in the file all the same.
     const bool open = InTransaction();
     return {open ? WriteOutcome::Kind::kNotCommitted : WriteOutcome::Kind::kInDoubt,
             std::move(error)};

@@ -2,8 +2,8 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
-#include "core/utf8.h"
 #include "server/decode/row_source.h"
 
 namespace batchsql {
@@ -41,24 +41,17 @@ std::optional<ColumnType> TypeOf(const Value& value) {
 
 }  // namespace
 
-absl::Status CheckColumnName(std::string_view name) {
-  return InspectUtf8(name).valid
-             ? absl::OkStatus()
-             : absl::InvalidArgumentError("the name of a column is not valid UTF-8");
-}
-
 absl::Status NamedTwice(std::string_view name) {
   return absl::InvalidArgumentError(absl::StrCat("column ", AsAbsl(name), " is named twice"));
 }
 
 absl::StatusOr<size_t> ColumnInference::Add(std::string_view name, uint32_t columns_max) {
-  if (absl::Status status = CheckColumnName(name); !status.ok()) return status;
   if (std::any_of(columns_.begin(), columns_.end(),
                   [&](const Observed& column) { return column.name == name; })) {
     return NamedTwice(name);
   }
   if (columns_.size() == columns_max) {
-    return absl::InvalidArgumentError(
+    return LimitPassed(
         absl::StrCat("the request names more than limits.columns_max = ", columns_max, " columns"));
   }
   columns_.push_back({std::string(name)});

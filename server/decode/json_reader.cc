@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
-#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
-#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
@@ -99,8 +98,8 @@ absl::Status JsonReader::ReadDocument(std::string_view text, JsonRowSink& sink) 
 
 absl::Status JsonReader::ReadRows(Array rows, JsonRowSink& sink) {
   for (auto element : rows) {
-    Element value;
-    if (auto error = std::move(element).get(value)) return Malformed(error);
+    if (auto error = element.error()) return Malformed(error);
+    Element value = element.value_unsafe();
     json_type type{};
     if (auto error = value.type().get(type)) return Malformed(error);
     if (type != json_type::object) {
@@ -139,7 +138,7 @@ absl::Status JsonReader::ReadLine(std::string_view line, JsonRowSink& sink) {
 
 absl::Status JsonReader::ReadRow(Object row, uint32_t depth, JsonRowSink& sink) {
   if (row_ == limits_.request_rows_max) {
-    return absl::ResourceExhaustedError(
+    return LimitPassed(
         absl::StrCat("more rows than limits.request_rows_max (", limits_.request_rows_max, ")"));
   }
   if (absl::Status status = CheckDepth(depth); !status.ok()) return status;
@@ -182,8 +181,8 @@ absl::Status JsonReader::ReadArray(Element element, uint32_t depth, JsonCell* ce
   elements_.clear();
   JsonCell scalar;
   for (auto item : array) {
-    Element value;
-    if (auto error = std::move(item).get(value)) return Malformed(error);
+    if (auto error = item.error()) return Malformed(error);
+    Element value = item.value_unsafe();
     json_type type{};
     if (auto error = value.type().get(type)) return Malformed(error);
     if (type == json_type::array || type == json_type::object) {
@@ -277,8 +276,8 @@ absl::Status JsonReader::Check(Element element, uint32_t depth) {
   Array array;
   if (auto error = element.get_array().get(array)) return Malformed(error);
   for (auto item : array) {
-    Element value;
-    if (auto error = std::move(item).get(value)) return Malformed(error);
+    if (auto error = item.error()) return Malformed(error);
+    Element value = item.value_unsafe();
     if (absl::Status status = Check(value, depth + 1); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -301,8 +300,8 @@ absl::Status JsonReader::CheckKeys(Object object, uint32_t depth) {
 
 absl::Status JsonReader::CheckDepth(uint32_t depth) const {
   if (depth <= limits_.json_depth_max) return absl::OkStatus();
-  return LimitPassed(absl::StrCat(
-      "row ", row_, ": nested deeper than limits.json_depth_max (", limits_.json_depth_max, ")"));
+  return LimitPassed(absl::StrCat("row ", row_, ": nested deeper than limits.json_depth_max (",
+                                  limits_.json_depth_max, ")"));
 }
 
 // `text` lies in the body, so that what follows it is readable and serves as padding.
@@ -329,7 +328,8 @@ absl::Status JsonReader::CheckEnd() {
 }
 
 absl::Status JsonReader::At(const absl::Status& status) {
-  return {status.code(), absl::StrCat("row ", row_, ": ", status.message())};
+  const std::string message = absl::StrCat("row ", row_, ": ", status.message());
+  return IsLimitPassed(status) ? LimitPassed(message) : absl::Status(status.code(), message);
 }
 
 // The parser's texts are constants: they hold nothing of the body.

@@ -35,8 +35,8 @@ class JsonBody {
   std::string padded_;
 };
 
-// The rows of a JSON body, read by RFC 8259 and strictly: a body with a key twice in one object, a NaN,
-// bad UTF-8 or anything after its end is refused as a whole. What a cell becomes:
+// The rows of a JSON body, read by RFC 8259 and strictly: a body with a key twice in one object, a
+// NaN, bad UTF-8 or anything after its end is refused as a whole. What a cell becomes:
 //   integer of 64 bits, signed or unsigned   Value::Int, Value::Uint
 //   any other number                         Value::Number with the number as it was written
 //   string, true and false, null             Value::Text, Value::Bool, Value::Null
@@ -54,8 +54,8 @@ class JsonRowSource : public RowSource {
   absl::Status Decode(RowBlockBuilder& builder) const override;
 
   // In the order of the columns' first appearance. Integers become kInt64 (kUint64 where one needs
-  // it), other numbers kFloat64, booleans kBool, objects and arrays kJson, strings kTimestampTz when
-  // all of them are RFC 3339 timestamps, else kText; what is mixed or only null becomes kText.
+  // it), other numbers kFloat64, booleans kBool, objects and arrays kJson, strings kTimestampTz
+  // when all of them are RFC 3339 timestamps, else kText; what is mixed or only null becomes kText.
   absl::StatusOr<std::vector<NewColumn>> InferColumns() const override;
 
  private:

@@ -1,10 +1,15 @@
 #include "server/decode/proto_columns.h"
 
+#include <algorithm>
 #include <cstring>
 #include <protozero/pbf_message.hpp>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "server/decode/proto_value.h"
 
 namespace batchsql {
@@ -165,7 +170,6 @@ absl::StatusOr<RowBlockBuilder::ColumnData> ReadData(const ReadColumn& column, u
 }
 
 absl::Status CheckColumn(const ReadColumn& column, uint32_t rows) {
-  if (absl::Status status = CheckColumnName(column.name); !status.ok()) return status;
   if (column.field == ColumnField::kName) {
     return absl::InvalidArgumentError(absl::StrCat("column ", AsAbsl(column.name), " has no data"));
   }
@@ -225,7 +229,7 @@ absl::StatusOr<uint32_t> ReadRowCount(std::string_view message, const RequestLim
   }
   if (rows == 0) return absl::InvalidArgumentError("the request has no rows");
   if (rows > limits.request_rows_max) {
-    return absl::ResourceExhaustedError(absl::StrCat(
+    return LimitPassed(absl::StrCat(
         "the request has more than limits.request_rows_max = ", limits.request_rows_max, " rows"));
   }
   return rows;
@@ -237,11 +241,49 @@ absl::Status ReadColumns(std::string_view message, OnColumn on_column) {
   protozero::pbf_message<ColumnsField> reader(message.data(), message.size());
   while (reader.next(ColumnsField::kColumns, kBytes)) {
     ++columns;
-    if (absl::Status status = on_column(ReadColumnMessage(View(reader.get_view()))); !status.ok()) {
-      return status;
+    const ReadColumn column = ReadColumnMessage(View(reader.get_view()));
+    if (!InspectUtf8(column.name).valid) {
+      return absl::InvalidArgumentError("a column's name is not valid UTF-8");
     }
+    if (absl::Status status = on_column(column); !status.ok()) return status;
   }
   return columns > 0 ? absl::OkStatus() : absl::InvalidArgumentError("the request has no columns");
+}
+
+// Adds the bytes of the column's cells to the rows' sizes.
+absl::Status AddSizes(const ReadColumn& column, std::vector<uint64_t>& sizes) {
+  const auto rows = static_cast<uint32_t>(sizes.size());
+  if (column.field == ColumnField::kTexts || column.field == ColumnField::kBlobs) {
+    const absl::StatusOr<RowBlockBuilder::ColumnData> blobs = ReadBlobs(column, rows);
+    if (!blobs.ok()) return blobs.status();
+    uint32_t previous = 0;
+    for (uint32_t row = 0; row < rows; ++row) {
+      uint32_t end = 0;
+      std::memcpy(&end, blobs->ends + row * sizeof(end), sizeof(end));
+      sizes[row] += end - std::exchange(previous, end);
+    }
+  } else if (column.field == ColumnField::kLists) {
+    uint32_t row = 0;
+    protozero::pbf_message<PackedField> reader(column.data.data(), column.data.size());
+    while (row < rows && reader.next(PackedField::kValues, kBytes)) {
+      sizes[row++] += reader.get_view().size();
+    }
+  } else {
+    for (uint64_t& size : sizes) size += sizeof(uint64_t);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRowSizes(std::string_view message, uint32_t rows, const RequestLimits& limits) {
+  if (message.size() <= limits.row_bytes_max) return absl::OkStatus();  // no row can be larger
+  std::vector<uint64_t> sizes(rows);
+  absl::Status status =
+      ReadColumns(message, [&](const ReadColumn& column) { return AddSizes(column, sizes); });
+  if (!status.ok()) return status;
+  const auto largest = std::max_element(sizes.begin(), sizes.end());
+  if (*largest <= limits.row_bytes_max) return absl::OkStatus();
+  return LimitPassed(absl::StrCat("row ", largest - sizes.begin(), " has ", *largest,
+                                  " bytes, limits.row_bytes_max is ", limits.row_bytes_max));
 }
 
 Value SampleOf(const ReadColumn& column) {
@@ -256,7 +298,9 @@ absl::Status ProtoColumns::Decode(RowBlockBuilder& builder) const {
   try {
     const absl::StatusOr<uint32_t> rows = ReadRowCount(message_, limits_);
     if (!rows.ok()) return rows.status();
-    absl::Status status = ReadColumns(message_, [&](const ReadColumn& column) {
+    absl::Status status = CheckRowSizes(message_, *rows, limits_);
+    if (!status.ok()) return status;
+    status = ReadColumns(message_, [&](const ReadColumn& column) {
       return AppendColumn(builder, column, *rows, limits_.columns_max);
     });
     if (status.ok()) builder.EndRows(*rows);

@@ -5,7 +5,9 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "server/decode/proto_value.h"
 
 namespace batchsql {
@@ -31,18 +33,27 @@ absl::Status ReadRows(std::string_view message, const RequestLimits& limits, OnC
                       OnValue on_value, OnRow on_row) {
   protozero::pbf_message<RowsField> names(message.data(), message.size());
   while (names.next(RowsField::kColumns, kBytes)) {
-    if (absl::Status status = on_column(View(names.get_view())); !status.ok()) return status;
+    const std::string_view name = View(names.get_view());
+    if (!InspectUtf8(name).valid) {
+      return absl::InvalidArgumentError("a column's name is not valid UTF-8");
+    }
+    if (absl::Status status = on_column(name); !status.ok()) return status;
   }
   uint32_t row = 0;
   std::vector<Value> elements;
   protozero::pbf_message<RowsField> rows(message.data(), message.size());
   while (rows.next(RowsField::kRows, kBytes)) {
     if (row == limits.request_rows_max) {
-      return absl::ResourceExhaustedError(
+      return LimitPassed(
           absl::StrCat("the request has more than limits.request_rows_max = ", row, " rows"));
     }
     uint32_t values = 0;
-    protozero::pbf_message<RowField> cells(rows.get_view());
+    const std::string_view cells_of_row = View(rows.get_view());
+    if (cells_of_row.size() > limits.row_bytes_max) {
+      return LimitPassed(absl::StrCat("row ", row, " has ", cells_of_row.size(),
+                                      " bytes, limits.row_bytes_max is ", limits.row_bytes_max));
+    }
+    protozero::pbf_message<RowField> cells(cells_of_row.data(), cells_of_row.size());
     while (cells.next(RowField::kValues, kBytes)) {
       if (absl::Status status =
               on_value(values++, DecodeProtoValue(View(cells.get_view()), &elements), row);
@@ -61,7 +72,6 @@ absl::Status ReadRows(std::string_view message, const RequestLimits& limits, OnC
 absl::Status ProtoRows::Decode(RowBlockBuilder& builder) const {
   absl::InlinedVector<uint32_t, 32> columns;
   auto on_column = [&](std::string_view name) -> absl::Status {
-    if (absl::Status status = CheckColumnName(name); !status.ok()) return status;
     const uint32_t known = builder.bound_columns();
     const absl::StatusOr<uint32_t> bound = builder.BindColumn(name, limits_.columns_max);
     if (!bound.ok()) return bound.status();

@@ -11,10 +11,11 @@
 
 namespace batchsql {
 
-// Limits of one request; INVALID_ARGUMENT past columns_max, RESOURCE_EXHAUSTED past the others.
+// Limits of one request; RESOURCE_EXHAUSTED (LimitPassed) past one of them.
 struct RequestLimits {
   uint32_t request_rows_max = 100'000;
   uint64_t request_bytes_max = uint64_t{16} << 20;
+  uint64_t row_bytes_max = uint64_t{4} << 20;
   uint32_t columns_max = 1600;
   uint32_t json_depth_max = 64;  // brackets open at once
 };
@@ -34,8 +35,6 @@ class RowSource {
   virtual absl::StatusOr<std::vector<NewColumn>> InferColumns() const = 0;
 };
 
-// INVALID_ARGUMENT unless the name of a column is valid UTF-8: answers and logs repeat it.
-absl::Status CheckColumnName(std::string_view name);
 // What a request gets that names a column twice.
 absl::Status NamedTwice(std::string_view name);
 
@@ -44,7 +43,7 @@ absl::Status NamedTwice(std::string_view name);
 class ColumnInference {
  public:
   // Index of a column that is named now for the first time. INVALID_ARGUMENT where it was named
-  // before, is not valid UTF-8 or is past the limit.
+  // before, RESOURCE_EXHAUSTED past the limit.
   absl::StatusOr<size_t> Add(std::string_view name, uint32_t columns_max);
   void Observe(size_t column, const Value& value);
   std::vector<NewColumn> Finish() const;

@@ -22,7 +22,7 @@ enum class RequestField : protozero::pbf_tag_type {
 
 using Wire = protozero::pbf_wire_type;
 
-constexpr size_t kProducerIdBytesMax = 255;
+constexpr size_t kProducerBytesMax = 255;
 
 // A field with its wire type: a known field of another type is one that we do not know.
 constexpr uint32_t Tag(RequestField field, Wire wire) {
@@ -37,10 +37,6 @@ absl::Status CheckNames(const DecodedRequest& request) {
   }
   if (!InspectUtf8(request.producer_id).valid) {
     return absl::InvalidArgumentError("producer_id is not valid UTF-8");
-  }
-  if (request.producer_id.size() > kProducerIdBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("producer_id is longer than ", kProducerIdBytesMax, " bytes"));
   }
   return absl::OkStatus();
 }
@@ -59,6 +55,10 @@ absl::StatusOr<DecodedRequest> DecodeWriteRequest(std::string_view message,
           break;
         case Tag(RequestField::kProducerId, Wire::length_delimited):
           request.producer_id = View(reader.get_view());
+          if (request.producer_id.size() > kProducerBytesMax) {
+            return absl::InvalidArgumentError(
+                absl::StrCat("producer_id is longer than ", kProducerBytesMax, " bytes"));
+          }
           break;
         case Tag(RequestField::kSequence, Wire::varint):
           request.sequence = reader.get_uint64();

@@ -30,11 +30,10 @@ ConnectionWatchdog::~ConnectionWatchdog() {
 void ConnectionWatchdog::Run() {
   MutexLock lock(mutex_);
   while (!stopping_) {
-    const auto next = std::min_element(watched_.begin(), watched_.end(),
-                                       [](const Watched& a, const Watched& b) {
-                                         return std::pair(a.expired, a.deadline) <
-                                                std::pair(b.expired, b.deadline);
-                                       });
+    const auto next =
+        std::min_element(watched_.begin(), watched_.end(), [](const Watched& a, const Watched& b) {
+          return std::pair(a.expired, a.deadline) < std::pair(b.expired, b.deadline);
+        });
     if (next == watched_.end() || next->expired) {
       changed_.Wait(mutex_);
     } else if (std::chrono::steady_clock::now() < next->deadline) {

@@ -10,9 +10,9 @@
 
 namespace batchsql {
 
-// Ends reads and writes that take too long in all. The HTTP library limits the time of one read only,
-// so that a client that sends a byte now and then could hold a thread for hours. The watchdog shuts
-// the socket's side down, and the library's blocked call returns.
+// Ends reads and writes that take too long in all. The HTTP library limits the time of one read
+// only, so that a client that sends a byte now and then could hold a thread for hours. The watchdog
+// shuts the socket's side down, and the library's blocked call returns.
 //
 // Owns a thread, which ends with the object. Thread-safe; must outlive its guards.
 class ConnectionWatchdog {
@@ -35,8 +35,8 @@ class ConnectionWatchdog {
   };
 
  public:
-  // Watches one connection while it lives. The connection must stay open as long: the library closes
-  // it only after the handler has returned, so a guard inside a handler is safe.
+  // Watches one connection while it lives. The connection must stay open as long: the library
+  // closes it only after the handler has returned, so a guard inside a handler is safe.
   class Guard {
    public:
     Guard(ConnectionWatchdog& watchdog, ConnectionEnds ends, Side side,

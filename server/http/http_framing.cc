@@ -16,9 +16,8 @@ namespace {
 
 size_t CountHeaders(const HttpRequest& request, std::string_view name) {
   return static_cast<size_t>(std::count_if(
-      request.headers.begin(), request.headers.end(), [name](const auto& header) {
-        return absl::EqualsIgnoreCase(header.first, AsAbsl(name));
-      }));
+      request.headers.begin(), request.headers.end(),
+      [name](const auto& header) { return absl::EqualsIgnoreCase(header.first, AsAbsl(name)); }));
 }
 
 std::optional<uint64_t> ParseLength(const std::string& text) {

@@ -21,7 +21,7 @@ struct HttpRoute {
 struct RouteMatch {
   const HttpRoute* route = nullptr;  // null: no such path, or `allow` says which methods it takes
   std::vector<std::string> captures;
-  std::string allow;  // value for the header of that name
+  std::string allow;       // value for the header of that name
   bool malformed = false;  // bad percent-encoding in the path
 };
 

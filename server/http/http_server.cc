@@ -11,9 +11,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/log.h"
 #include "core/strings.h"
-#include "server/decode/limit_error.h"
 #include "server/http/http_framing.h"
 #include "server/http/listen_address.h"
 #include "server/http/socket_lookup.h"
@@ -25,14 +25,12 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr size_t kReadBytes = 64 * 1024;
-// What is still read of a body that was refused, so that a client that sends first and listens later
-// gets the answer instead of a reset connection.
+// What is still read of a body that was refused, so that a client that sends first and listens
+// later gets the answer instead of a reset connection.
 constexpr uint64_t kDrainBytesMax = 256ULL << 20;
 constexpr milliseconds kDrainTimeMax{2'000};
 
-std::string_view ReasonPhrase(int status) {
-  return mg_get_response_code_text(nullptr, status);
-}
+std::string_view ReasonPhrase(int status) { return mg_get_response_code_text(nullptr, status); }
 
 absl::Status BodyTooLarge(uint64_t bytes_max) {
   const std::string message =
@@ -58,6 +56,7 @@ struct HttpServer::Exchange {
   Framing framing;
   const HttpRoute* route = nullptr;
   uint64_t body_bytes = 0;
+  bool is_head = false;
   bool close = false;  // after the answer
   bool drain = false;  // read on before closing
 };
@@ -87,7 +86,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
 }
 
 absl::Status HttpServer::Listen() {
-  absl::StatusOr<ListenAddress> address = ResolveListenAddress(options_.listen);
+  absl::StatusOr<ResolvedAddress> address = ResolveListenAddress(options_.listen);
   if (!address.ok()) return address.status();
   if (address->is_ipv6 && mg_check_feature(MG_FEATURES_IPV6) == 0) {
     return absl::InvalidArgumentError(
@@ -98,17 +97,28 @@ absl::Status HttpServer::Listen() {
   const std::string header_bytes = absl::StrCat(options_.header_bytes_max);
   const std::string header_ms = absl::StrCat(options_.header_ms_max);
   const std::string idle_ms = absl::StrCat(options_.idle_ms_max);
-  const char* settings[] = {"listening_ports",          listen.c_str(),
-                            "num_threads",              threads.c_str(),
-                            "connection_queue",         threads.c_str(),
-                            "max_request_size",         header_bytes.c_str(),
-                            "request_timeout_ms",       header_ms.c_str(),
-                            "enable_keep_alive",        "yes",
-                            "keep_alive_timeout_ms",    idle_ms.c_str(),
-                            "tcp_nodelay",              "1",
-                            "decode_url",               "no",  // an encoded slash is no separator
-                            "enable_directory_listing", "no",
-                            "enable_auth_domain_check", "no",
+  const char* settings[] = {"listening_ports",
+                            listen.c_str(),
+                            "num_threads",
+                            threads.c_str(),
+                            "connection_queue",
+                            threads.c_str(),
+                            "max_request_size",
+                            header_bytes.c_str(),
+                            "request_timeout_ms",
+                            header_ms.c_str(),
+                            "enable_keep_alive",
+                            "yes",
+                            "keep_alive_timeout_ms",
+                            idle_ms.c_str(),
+                            "tcp_nodelay",
+                            "1",
+                            "decode_url",
+                            "no",  // an encoded slash is no separator
+                            "enable_directory_listing",
+                            "no",
+                            "enable_auth_domain_check",
+                            "no",
                             nullptr};
   mg_callbacks callbacks{};
   callbacks.begin_request = &HttpServer::OnRequest;
@@ -121,8 +131,8 @@ absl::Status HttpServer::Listen() {
   context_ = mg_start2(&init, &error);
   started_ = true;
   if (context_ == nullptr) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", listen, ": ", library_log_.empty() ? text : library_log_.c_str()));
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", listen, ": ",
+                                               library_log_.empty() ? text : library_log_.c_str()));
   }
   mg_server_port port{};
   if (mg_get_server_ports(context_, 1, &port) < 1) {
@@ -143,8 +153,8 @@ int HttpServer::OnLibraryLog(const mg_connection* connection, const char* messag
   return 1;
 }
 
-// Requests that the library refuses by itself: bad request lines and headers, too long ones. Its own
-// text may quote the request, so it is not passed on.
+// Requests that the library refuses by itself: bad request lines and headers, too long ones. Its
+// own text may quote the request, so it is not passed on.
 int HttpServer::OnLibraryError(mg_connection* connection, int status, const char* /*message*/) {
   HttpServer* server = ServerOf(connection);
   Exchange exchange(connection);
@@ -153,12 +163,13 @@ int HttpServer::OnLibraryError(mg_connection* connection, int status, const char
   // The library does not tell these apart.
   const std::string message =
       status == 400
-          ? absl::StrCat("malformed request, or its head is longer than limits.http_header_bytes_max (",
-                         options.header_bytes_max, ") or came slower than limits.http_header_ms_max (",
-                         options.header_ms_max, ")")
+          ? absl::StrCat(
+                "malformed request, or its head is longer than limits.http_header_bytes_max (",
+                options.header_bytes_max, ") or came slower than limits.http_header_ms_max (",
+                options.header_ms_max, ")")
           : std::string(ReasonPhrase(status));
-  server->Send(exchange, ErrorResponse(status, status < 500 ? "INVALID_ARGUMENT" : "UNIMPLEMENTED",
-                                       message));
+  server->Send(exchange,
+               ErrorResponse(status, status < 500 ? "INVALID_ARGUMENT" : "UNIMPLEMENTED", message));
   return 0;
 }
 
@@ -182,6 +193,7 @@ HttpResponse HttpServer::Answer(Exchange& exchange) {
   const mg_request_info& info = *exchange.info;
   HttpRequest& request = exchange.request;
   request.method = info.request_method;
+  exchange.is_head = request.method == "HEAD";
   request.path = info.local_uri_raw != nullptr ? info.local_uri_raw : "";
   for (int i = 0; i < info.num_headers; ++i) {
     request.headers.emplace_back(info.http_headers[i].name, info.http_headers[i].value);
@@ -199,7 +211,8 @@ HttpResponse HttpServer::Answer(Exchange& exchange) {
     return ErrorResponse(absl::NotFoundError("no such path"));
   }
   if (match.route == nullptr) {
-    HttpResponse response = ErrorResponse(405, "UNIMPLEMENTED", "the path does not take this method");
+    HttpResponse response =
+        ErrorResponse(405, "UNIMPLEMENTED", "the path does not take this method");
     response.headers.emplace_back("Allow", match.allow);
     return response;
   }
@@ -212,9 +225,8 @@ HttpResponse HttpServer::Answer(Exchange& exchange) {
   request.query = *std::move(query);
   if (auto refusal = match.route->handler->CheckHead(request)) return *std::move(refusal);
   return match.route->request_bytes_max > 0 ? AnswerWithBody(exchange)
-         : framing->has_body()
-             ? ErrorResponse(absl::InvalidArgumentError("the path takes no body"))
-             : match.route->handler->Handle(std::move(request));
+         : framing->has_body() ? ErrorResponse(absl::InvalidArgumentError("the path takes no body"))
+                               : match.route->handler->Handle(std::move(request));
 }
 
 HttpResponse HttpServer::AnswerWithBody(Exchange& exchange) {
@@ -248,8 +260,7 @@ absl::Status HttpServer::ReadBody(Exchange& exchange) {
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     mg_write(exchange.connection, kContinue.data(), kContinue.size());
   }
-  const ConnectionWatchdog::Guard guard(watchdog_, exchange.Ends(),
-                                        ConnectionWatchdog::Side::kRead,
+  const ConnectionWatchdog::Guard guard(watchdog_, exchange.Ends(), ConnectionWatchdog::Side::kRead,
                                         milliseconds(options_.body_ms_max));
   absl::Status status = ReadChunks(exchange);
   if (guard.expired()) {
@@ -273,7 +284,8 @@ absl::Status HttpServer::ReadChunks(Exchange& exchange) {
     if (got == 0 && exchange.framing.chunked) break;
     if (got <= 0) {
       exchange.drain = false;
-      return absl::InvalidArgumentError("the body ends before its length, or its chunks are malformed");
+      return absl::InvalidArgumentError(
+          "the body ends before its length, or its chunks are malformed");
     }
   }
   exchange.body_bytes = body.size();
@@ -298,11 +310,10 @@ void HttpServer::Drain(Exchange& exchange) {
 }
 
 void HttpServer::Send(Exchange& exchange, const HttpResponse& response) {
-  std::string head = absl::StrCat("HTTP/1.1 ", response.status, " ",
-                                  AsAbsl(ReasonPhrase(response.status)), "\r\nContent-Type: ",
-                                  response.content_type, "\r\nContent-Length: ",
-                                  response.body.size(), "\r\nCache-Control: no-store\r\n",
-                                  "X-Content-Type-Options: nosniff\r\n");
+  std::string head = absl::StrCat(
+      "HTTP/1.1 ", response.status, " ", AsAbsl(ReasonPhrase(response.status)),
+      "\r\nContent-Type: ", response.content_type, "\r\nContent-Length: ", response.body.size(),
+      "\r\nCache-Control: no-store\r\n", "X-Content-Type-Options: nosniff\r\n");
   for (const auto& [name, value] : response.headers) {
     absl::StrAppend(&head, name, ": ", value, "\r\n");
   }
@@ -311,7 +322,7 @@ void HttpServer::Send(Exchange& exchange, const HttpResponse& response) {
     head += "Connection: close\r\n";
   }
   head += "\r\n";
-  const bool has_body = std::string_view(exchange.info->request_method) != "HEAD" && !response.body.empty();
+  const bool has_body = !exchange.is_head && !response.body.empty();
   const ConnectionWatchdog::Guard guard(watchdog_, exchange.Ends(), ConnectionWatchdog::Side::kBoth,
                                         milliseconds(options_.answer_ms_max));
   if (has_body) head += response.body;

@@ -21,7 +21,8 @@ struct mg_context;
 namespace batchsql {
 
 struct HttpServerOptions {
-  std::string listen = "127.0.0.1:8080";  // host:port or [address]:port; port 0 lets the system choose
+  std::string listen =
+      "127.0.0.1:8080";  // host:port or [address]:port; port 0 lets the system choose
   // Connections served at once; more wait in the listener's queue.
   uint32_t connections_max = 24;
   // Requests with a body at once. The other connections stay free for probes and scrapes.
@@ -35,8 +36,8 @@ struct HttpServerOptions {
   std::function<void(std::string_view route, int status, uint64_t body_bytes)> observer;
 };
 
-// HTTP/1.1 by civetweb: sockets, headers and chunks are the library's; routes, limits and answers are
-// ours. Serves nothing but its routes: no files, no listings, no scripts.
+// HTTP/1.1 by civetweb: sockets, headers and chunks are the library's; routes, limits and answers
+// are ours. Serves nothing but its routes: no files, no listings, no scripts.
 //
 // Owns the listening socket and one thread a connection; handlers are called on those. Ends with
 // Stop or destruction, which wait for the requests that are being answered.

@@ -29,11 +29,11 @@ Addresses Lookup(const std::string& host, int family) {
 
 }  // namespace
 
-std::string ListenAddress::ToString() const {
+std::string ResolvedAddress::ToString() const {
   return is_ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
 }
 
-absl::StatusOr<ListenAddress> ResolveListenAddress(std::string_view text) {
+absl::StatusOr<ResolvedAddress> ResolveListenAddress(std::string_view text) {
   const size_t colon = text.rfind(':');
   const std::string_view port = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   std::string_view host = text.substr(0, colon);
@@ -54,7 +54,7 @@ absl::StatusOr<ListenAddress> ResolveListenAddress(std::string_view text) {
                                       nullptr, 0, NI_NUMERICHOST) != 0) {
     return absl::UnavailableError(absl::StrCat("host \"", AsAbsl(host), "\" is not known"));
   }
-  return ListenAddress{numeric, found->ai_family == AF_INET6, static_cast<int>(number)};
+  return ResolvedAddress{numeric, found->ai_family == AF_INET6, static_cast<int>(number)};
 }
 
 }  // namespace batchsql

@@ -7,7 +7,7 @@
 
 namespace batchsql {
 
-struct ListenAddress {
+struct ResolvedAddress {
   std::string host;  // numeric
   bool is_ipv6 = false;
   int port = 0;
@@ -18,6 +18,6 @@ struct ListenAddress {
 
 // Reads `host:port` or `[address]:port`; a name is resolved, IPv4 first. INVALID_ARGUMENT for
 // anything else, UNAVAILABLE for a name that is not known.
-absl::StatusOr<ListenAddress> ResolveListenAddress(std::string_view text);
+absl::StatusOr<ResolvedAddress> ResolveListenAddress(std::string_view text);
 
 }  // namespace batchsql

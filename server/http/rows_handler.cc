@@ -80,11 +80,11 @@ absl::StatusOr<RowsRequest> ReadHead(const HttpRequest& request) {
   return rows;
 }
 
-HttpResponse AnswerResponse(const RowsAnswer& answer) {
+HttpResponse AnswerResponse(const WriteAnswer& answer) {
   std::string body = absl::StrCat("{\"accepted\":", answer.accepted, ",\"rejected\":[");
   for (const RowRejection& rejection : answer.rejected) {
-    absl::StrAppend(&body, &rejection == &answer.rejected.front() ? "" : ",", "{\"row\":",
-                    rejection.row, ",\"field\":");
+    absl::StrAppend(&body, &rejection == &answer.rejected.front() ? "" : ",",
+                    "{\"row\":", rejection.row, ",\"field\":");
     AppendJsonString(rejection.field, &body);
     body += ",\"reason\":";
     AppendJsonString(RejectReasonName(rejection.reason), &body);
@@ -113,7 +113,7 @@ HttpResponse RowsHandler::Handle(HttpRequest request) {
   absl::StatusOr<RowsRequest> rows = ReadHead(request);
   if (!rows.ok()) return ErrorResponse(rows.status());
   rows->body = std::move(request.body);
-  const absl::StatusOr<RowsAnswer> answer = write_(*std::move(rows));
+  const absl::StatusOr<WriteAnswer> answer = write_(*std::move(rows));
   return answer.ok() ? AnswerResponse(*answer) : ErrorResponse(answer.status());
 }
 

@@ -12,6 +12,7 @@
 #include "core/rejection.h"
 #include "server/decode/json_rows.h"
 #include "server/http/http_message.h"
+#include "server/unary_write.h"
 
 namespace batchsql {
 
@@ -25,15 +26,9 @@ struct RowsRequest {
   std::string body;
 };
 
-// What became of it; WriteResponse of the API.
-struct RowsAnswer {
-  uint32_t accepted = 0;
-  std::vector<RowRejection> rejected;
-};
-
-// Writes the rows, and returns when they reached the level asked for or their time is up. Errors are
-// those of the API.
-using WriteRows = std::function<absl::StatusOr<RowsAnswer>(RowsRequest)>;
+// Writes the rows, and returns when they reached the level asked for or their time is up. Errors
+// are those of the API.
+using WriteRows = std::function<absl::StatusOr<WriteAnswer>(RowsRequest)>;
 
 // POST /v1/tables/{table}/rows?ack=memory|journal|database
 class RowsHandler : public HttpHandler {

@@ -10,8 +10,8 @@
 
 namespace batchsql {
 
-// Takes rows that came over HTTP through the same intake as gRPC's and waits for what becomes of them.
-// Called by the HTTP server's threads; ends with the last call.
+// Takes rows that came over HTTP through the same intake as gRPC's and waits for what becomes of
+// them. Called by the HTTP server's threads; ends with the last call.
 class RowsWriter {
  public:
   struct Options {
@@ -23,7 +23,7 @@ class RowsWriter {
   // The ingestor must outlive the writer and its calls.
   RowsWriter(Options options, Ingestor& ingestor) : options_(options), ingestor_(ingestor) {}
 
-  absl::StatusOr<RowsAnswer> Write(RowsRequest request);
+  absl::StatusOr<WriteAnswer> Write(RowsRequest request);
 
  private:
   const Options options_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "tests/support/rows.h"
 
 namespace batchsql {
@@ -153,7 +154,7 @@ TEST_CASE("No more columns are bound than the limit says") {
   CHECK(builder.BindColumn("id", 2).ok());
   CHECK(builder.BindColumn("unknown", 2).ok());
   CHECK(builder.BindColumn("id", 2).ok());
-  CHECK(builder.BindColumn("t", 2).status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(IsLimitPassed(builder.BindColumn("t", 2).status()));
   CHECK(builder.has_unknown_column());
 }
 

@@ -100,6 +100,9 @@ TEST_CASE("A table's name has one part or two") {
     CHECK(ParseTableName(text).status().code() == absl::StatusCode::kInvalidArgument);
   }
   CHECK(ParseTableName(std::string(255, 'x')).ok());
+  // What a request that names no table has: a view without data.
+  CHECK_FALSE(ParseTableName(std::string_view()).ok());
+  CHECK_FALSE(ParseTableName("\xC3(").ok());
 }
 
 TEST_CASE("Strategies have names that are read back") {

@@ -24,8 +24,8 @@ TEST_CASE_METHOD(ContractTest, "insert: rows with different columns take default
                         {{"id", I(5)}, {"a", I(50)}, {"b", Value::Null()}},
                         {{"id", I(6)}},
                     });
-  CHECK(Rows(table, "id, a, b") == Strings{"1|10|11", "2|7|NULL", "3|NULL|NULL", "4|7|44",
-                                           "5|50|NULL", "6|7|NULL"});
+  CHECK(Rows(table, "id, a, b") ==
+        Strings{"1|10|11", "2|7|NULL", "3|NULL|NULL", "4|7|44", "5|50|NULL", "6|7|NULL"});
 }
 
 TEST_CASE_METHOD(ContractTest, "insert: a row without any cell is the table's defaults",
@@ -72,8 +72,8 @@ TEST_CASE_METHOD(ContractTest, "update: only the configured columns are set on c
   rule.update = {"b"};
   const auto schema = Describe(table, rule);
   MustWrite(schema, {{{"id", I(1)}, {"a", I(1)}, {"b", I(1)}}});
-  MustWrite(schema, {{{"id", I(1)}, {"a", I(9)}, {"b", I(9)}},
-                     {{"id", I(2)}, {"a", I(2)}, {"b", I(2)}}});
+  MustWrite(schema,
+            {{{"id", I(1)}, {"a", I(9)}, {"b", I(9)}}, {{"id", I(2)}, {"a", I(2)}, {"b", I(2)}}});
   MustWrite(schema, {{{"id", I(2)}, {"a", I(99)}}});  // nothing that may be set was sent
   CHECK(Rows(table, "id, a, b") == Strings{"1|1|9", "2|2|2"});
 }
@@ -109,14 +109,13 @@ TEST_CASE_METHOD(ContractTest, "replace: child rows survive", "[conflict]") {
 
 TEST_CASE_METHOD(ContractTest, "A key of several columns, none of them first", "[conflict]") {
   const std::string integer = Sql(ColumnType::kInt64);
-  const std::string table =
-      NewTable(absl::StrCat("v ", integer, ", id ", integer, " NOT NULL, k ", integer,
-                            " NOT NULL, PRIMARY KEY (k, id)"));
+  const std::string table = NewTable(absl::StrCat("v ", integer, ", id ", integer, " NOT NULL, k ",
+                                                  integer, " NOT NULL, PRIMARY KEY (k, id)"));
   const auto schema = Describe(table, Conflict::kUpdate);
-  MustWrite(schema, {{{"id", I(1)}, {"k", I(1)}, {"v", I(1)}},
-                     {{"id", I(2)}, {"k", I(1)}, {"v", I(2)}}});
-  MustWrite(schema, {{{"v", I(22)}, {"k", I(1)}, {"id", I(2)}},
-                     {{"v", I(33)}, {"k", I(2)}, {"id", I(2)}}});
+  MustWrite(schema,
+            {{{"id", I(1)}, {"k", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"k", I(1)}, {"v", I(2)}}});
+  MustWrite(schema,
+            {{{"v", I(22)}, {"k", I(1)}, {"id", I(2)}}, {{"v", I(33)}, {"k", I(2)}, {"id", I(2)}}});
   CHECK(Rows(table, "id, k, v") == Strings{"1|1|1", "2|1|22", "2|2|33"});
 }
 
@@ -132,13 +131,12 @@ TEST_CASE_METHOD(ContractTest, "A named unique key decides instead of the primar
   rule.any_unique_key = true;
   const auto schema = Describe(table, rule);
   MustWrite(schema, {{{"id", I(1)}, {"u", I(10)}, {"v", I(1)}}});
-  MustWrite(schema, {{{"id", I(2)}, {"u", I(10)}, {"v", I(2)}},
-                     {{"id", I(3)}, {"u", I(30)}, {"v", I(3)}}});
+  MustWrite(schema,
+            {{{"id", I(2)}, {"u", I(10)}, {"v", I(2)}}, {{"id", I(3)}, {"u", I(30)}, {"v", I(3)}}});
   CHECK(Rows(table, "id, u, v") == Strings{"1|10|2", "3|30|3"});
 }
 
-TEST_CASE_METHOD(ContractTest, "Ten thousand rows of which half are there already",
-                 "[conflict]") {
+TEST_CASE_METHOD(ContractTest, "Ten thousand rows of which half are there already", "[conflict]") {
   const std::string table = NewTableAB();
   const auto strategy = GENERATE(Conflict::kIgnore, Conflict::kUpdate, Conflict::kReplace);
   INFO(std::string(ConflictName(strategy)));

@@ -42,12 +42,12 @@ std::string ContractTest::NewTable(const std::string& definition, std::string_vi
 
 std::string ContractTest::NewTableAB(const std::string& more) {
   const std::string integer = Sql(ColumnType::kInt64);
-  return NewTable(absl::StrCat("id ", integer, " NOT NULL PRIMARY KEY, a ", integer, ", b ", integer,
-                               more.empty() ? "" : ", ", more));
+  return NewTable(absl::StrCat("id ", integer, " NOT NULL PRIMARY KEY, a ", integer, ", b ",
+                               integer, more.empty() ? "" : ", ", more));
 }
 
 std::shared_ptr<const TableSchema> ContractTest::Describe(const std::string& table,
-                                                          WriteRule rule) {
+                                                          const WriteRule& rule) {
   absl::StatusOr<TableSchema> schema = executor_->Describe({"", table}, rule);
   INFO(schema.status().ToString());
   REQUIRE(schema.ok());
@@ -58,7 +58,7 @@ std::shared_ptr<const TableSchema> ContractTest::Describe(const std::string& tab
                                                           Conflict conflict) {
   WriteRule rule;
   rule.conflict = conflict;
-  return Describe(table, std::move(rule));
+  return Describe(table, rule);
 }
 
 BuiltRows ContractTest::Build(const TableSchema& schema, const std::vector<Cells>& rows) {
@@ -106,18 +106,17 @@ void ContractTest::MustWrite(const std::shared_ptr<const TableSchema>& schema,
 
 std::vector<std::string> ContractTest::Rows(const std::string& table, const std::string& columns) {
   std::vector<std::string> rows;
-  for (const TestDatabase::Row& row : db_->Query(
-           absl::StrCat("SELECT ", columns, " FROM ", db_->Quote(table), " ORDER BY id"))) {
-    rows.push_back(absl::StrJoin(row, "|", [](std::string* out, const auto& cell) {
-      out->append(cell.value_or("NULL"));
-    }));
+  for (const TestDatabase::Row& row :
+       db_->Query(absl::StrCat("SELECT ", columns, " FROM ", db_->Quote(table), " ORDER BY id"))) {
+    rows.push_back(absl::StrJoin(
+        row, "|", [](std::string* out, const auto& cell) { out->append(cell.value_or("NULL")); }));
   }
   return rows;
 }
 
 int64_t ContractTest::Count(const std::string& table, const std::string& where) {
-  const auto rows = db_->Query(
-      absl::StrCat("SELECT count(*) FROM ", db_->Quote(table), " WHERE ", where));
+  const auto rows =
+      db_->Query(absl::StrCat("SELECT count(*) FROM ", db_->Quote(table), " WHERE ", where));
   return std::stoll(rows.at(0).at(0).value());
 }
 

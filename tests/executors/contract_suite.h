@@ -107,7 +107,7 @@ class ContractTest {
   // `id` 64-bit primary key, `a` and `b` nullable 64-bit integers, and what is added.
   std::string NewTableAB(const std::string& more = "");
 
-  std::shared_ptr<const TableSchema> Describe(const std::string& table, WriteRule rule = {});
+  std::shared_ptr<const TableSchema> Describe(const std::string& table, const WriteRule& rule = {});
   std::shared_ptr<const TableSchema> Describe(const std::string& table, Conflict conflict);
 
   static BuiltRows Build(const TableSchema& schema, const std::vector<Cells>& rows);

@@ -48,9 +48,9 @@ TEST_CASE_METHOD(ContractTest, "Describe: columns come in the table's order with
 TEST_CASE_METHOD(ContractTest, "Describe: keys of several columns keep their columns",
                  "[describe]") {
   const std::string integer = Sql(ColumnType::kInt64);
-  const std::string table = NewTable(absl::StrCat(
-      "v ", integer, ", k2 ", integer, " NOT NULL, k1 ", integer, " NOT NULL, u ", integer,
-      " NOT NULL, PRIMARY KEY (k1, k2), UNIQUE (u, v)"));
+  const std::string table = NewTable(
+      absl::StrCat("v ", integer, ", k2 ", integer, " NOT NULL, k1 ", integer, " NOT NULL, u ",
+                   integer, " NOT NULL, PRIMARY KEY (k1, k2), UNIQUE (u, v)"));
   const auto schema = Describe(table);
   CHECK(schema->primary_key() == std::vector<uint16_t>{2, 1});
   REQUIRE(schema->unique_keys().size() == 2);

@@ -70,6 +70,7 @@ TEST_CASE_METHOD(IsolationTest, "Seven duplicates in ten thousand inserts are na
   const std::string table = NewTableAB();
   const auto schema = Describe(table, Conflict::kInsert);
   std::vector<Cells> present;
+  present.reserve(kBad.size());
   for (int64_t id : kBad) present.push_back({{"id", I(id)}, {"a", I(-1)}});
   MustWrite(schema, present);
 
@@ -109,19 +110,19 @@ TEST_CASE_METHOD(IsolationTest, "Seven foreign key violations in ten thousand ro
       GENERATE(Conflict::kInsert, Conflict::kIgnore, Conflict::kUpdate, Conflict::kReplace);
   const std::string parent = NewTableAB();
   MustWrite(Describe(parent), {{{"id", I(1)}}});
-  const std::string child = NewTableAB(absl::StrCat("FOREIGN KEY (a) REFERENCES ", parent, " (id)"));
+  const std::string child =
+      NewTableAB(absl::StrCat("FOREIGN KEY (a) REFERENCES ", parent, " (id)"));
   CheckSevenOfTenThousand(child, strategy, 404, RejectReason::kForeignKey);
 }
 
-TEST_CASE_METHOD(IsolationTest, "Seven deferred foreign key violations are named",
-                 "[isolation]") {
+TEST_CASE_METHOD(IsolationTest, "Seven deferred foreign key violations are named", "[isolation]") {
   if (!db().has_deferred_constraints()) return;
   const auto strategy =
       GENERATE(Conflict::kInsert, Conflict::kIgnore, Conflict::kUpdate, Conflict::kReplace);
   const std::string parent = NewTableAB();
   MustWrite(Describe(parent), {{{"id", I(1)}}});
-  const std::string child = NewTableAB(absl::StrCat("FOREIGN KEY (a) REFERENCES ", parent,
-                                                    " (id) DEFERRABLE INITIALLY DEFERRED"));
+  const std::string child = NewTableAB(
+      absl::StrCat("FOREIGN KEY (a) REFERENCES ", parent, " (id) DEFERRABLE INITIALLY DEFERRED"));
   CheckSevenOfTenThousand(child, strategy, 404, RejectReason::kForeignKey);
 }
 
@@ -131,7 +132,8 @@ TEST_CASE_METHOD(IsolationTest, "A deferred foreign key may be satisfied by a la
   const std::string table = UniqueName();
   const std::string integer = Sql(ColumnType::kInt64);
   db().Execute(absl::StrCat("CREATE TABLE ", table, " (id ", integer, " NOT NULL PRIMARY KEY, a ",
-                            integer, " REFERENCES ", table, " (id) DEFERRABLE INITIALLY DEFERRED)"));
+                            integer, " REFERENCES ", table,
+                            " (id) DEFERRABLE INITIALLY DEFERRED)"));
   MustWrite(Describe(table), {{{"id", I(1)}, {"a", I(2)}}, {{"id", I(2)}, {"a", I(1)}}});
   CHECK(Count(table) == 2);
 }
@@ -159,13 +161,12 @@ TEST_CASE_METHOD(IsolationTest, "A single bad row", "[isolation]") {
   CHECK(Count(table) == 0);
 }
 
-TEST_CASE_METHOD(IsolationTest, "Bad rows in several blocks and groups of columns",
-                 "[isolation]") {
+TEST_CASE_METHOD(IsolationTest, "Bad rows in several blocks and groups of columns", "[isolation]") {
   const std::string table = NewTableAB("CHECK (a > 0), CHECK (b > 0)");
   const auto schema = Describe(table);
-  const RowBlock first = Block(*schema, {{{"id", I(1)}, {"a", I(1)}},
-                                         {{"id", I(2)}, {"b", I(-1)}},
-                                         {{"id", I(3)}, {"b", I(1)}}});
+  const RowBlock first = Block(
+      *schema,
+      {{{"id", I(1)}, {"a", I(1)}}, {{"id", I(2)}, {"b", I(-1)}}, {{"id", I(3)}, {"b", I(1)}}});
   const RowBlock second = Block(*schema, {{{"id", I(4)}, {"b", I(1)}},
                                           {{"id", I(5)}, {"a", I(-1)}},
                                           {{"id", I(6)}, {"a", I(1)}, {"b", I(-1)}}});
@@ -196,16 +197,17 @@ TEST_CASE_METHOD(IsolationTest, "ignore: when the first of equal keys is refused
                  "[isolation]") {
   const std::string table = NewTableAB("CHECK (a < 100)");
   const auto schema = Describe(table, Conflict::kIgnore);
-  const WriteOutcome outcome = Write(schema, {{{"id", I(1)}, {"a", I(500)}},
-                                              {{"id", I(1)}, {"a", I(2)}},
-                                              {{"id", I(1)}, {"a", I(3)}}});
+  const WriteOutcome outcome = Write(
+      schema,
+      {{{"id", I(1)}, {"a", I(500)}}, {{"id", I(1)}, {"a", I(2)}}, {{"id", I(1)}, {"a", I(3)}}});
   REQUIRE(outcome.kind == Kind::kCommitted);
   REQUIRE(outcome.failures.size() == 1);
   CHECK(outcome.failures[0].row == RowRef{0, 0});
   CHECK(Rows(table, "id, a") == Strings{"1|2"});
 }
 
-TEST_CASE_METHOD(IsolationTest, "update: when a merged row is refused, its parts are tried in order",
+TEST_CASE_METHOD(IsolationTest,
+                 "update: when a merged row is refused, its parts are tried in order",
                  "[isolation]") {
   const std::string table = NewTableAB("CHECK (a < 100)");
   const auto schema = Describe(table, Conflict::kUpdate);

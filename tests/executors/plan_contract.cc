@@ -14,8 +14,8 @@ Value I(int64_t value) { return Value::Int(value); }
 TEST_CASE_METHOD(ContractTest, "Several blocks of one plan are written together", "[plan]") {
   const std::string table = NewTableAB();
   const auto schema = Describe(table);
-  const RowBlock first = Block(*schema, {{{"id", I(1)}, {"a", I(1)}, {"b", I(1)}},
-                                         {{"id", I(2)}, {"b", I(2)}}});
+  const RowBlock first =
+      Block(*schema, {{{"id", I(1)}, {"a", I(1)}, {"b", I(1)}}, {{"id", I(2)}, {"b", I(2)}}});
   const RowBlock second = Block(*schema, {{{"b", I(3)}, {"id", I(3)}}});
   const RowBlock third = Block(*schema, {{{"id", I(4)}, {"a", Value::Null()}, {"b", I(4)}}});
   const WriteOutcome outcome = Write(schema, std::vector<const RowBlock*>{&first, &second, &third});
@@ -55,9 +55,20 @@ TEST_CASE_METHOD(ContractTest, "A generated column is not for clients", "[plan]"
 
 TEST_CASE_METHOD(ContractTest, "Identifiers of every kind are quoted", "[plan]") {
   const std::string integer = Sql(ColumnType::kInt64);
-  const Strings names = {"select", "Group", "with space", "quo\"te", "back`tick", "it's",
-                         "na\xc3\xafve \xe5\x88\x97", "semi;colon --", "question?", "$1", "per%cent",
-                         "back\\slash", "colon:name", "[bracket]"};
+  const Strings names = {"select",
+                         "Group",
+                         "with space",
+                         "quo\"te",
+                         "back`tick",
+                         "it's",
+                         "na\xc3\xafve \xe5\x88\x97",
+                         "semi;colon --",
+                         "question?",
+                         "$1",
+                         "per%cent",
+                         "back\\slash",
+                         "colon:name",
+                         "[bracket]"};
   std::string definition = absl::StrCat("id ", integer, " NOT NULL PRIMARY KEY");
   for (const std::string& name : names) {
     absl::StrAppend(&definition, ", ", db().Quote(name), " ", integer);
@@ -100,8 +111,8 @@ TEST_CASE_METHOD(ContractTest, "A batch beyond the parameters of one statement",
 }
 
 TEST_CASE_METHOD(ContractTest, "A batch of forty megabytes", "[plan]") {
-  const std::string table = NewTable(absl::StrCat("id ", Sql(ColumnType::kInt64),
-                                                  " NOT NULL PRIMARY KEY, t ", Sql(ColumnType::kText)));
+  const std::string table = NewTable(absl::StrCat(
+      "id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, t ", Sql(ColumnType::kText)));
   const auto strategy = GENERATE(Conflict::kInsert, Conflict::kReplace);
   const auto schema = Describe(table, strategy);
   const std::string text(100'000, 'x');

@@ -13,14 +13,15 @@ using Strings = std::vector<std::string>;
 TEST_CASE_METHOD(ContractTest, "CreateTable: what is inferred takes what it was inferred from",
                  "[schema]") {
   const std::string table = UniqueName();
-  const Strings names = {"k", "flag", "n", "u", "f", "d", "t", "y", "day", "clock", "at", "doc", "id"};
+  const Strings names = {"k", "flag", "n",     "u",  "f",   "d", "t",
+                         "y", "day",  "clock", "at", "doc", "id"};
   const std::vector<NewColumn> columns = {
-      {"k", ColumnType::kText, true},      {"flag", ColumnType::kBool},
-      {"n", ColumnType::kInt64},           {"u", ColumnType::kUint64},
-      {"f", ColumnType::kFloat64},         {"d", ColumnType::kDecimal},
-      {"t", ColumnType::kText},            {"y", ColumnType::kBytes},
-      {"day", ColumnType::kDate},          {"clock", ColumnType::kTime},
-      {"at", ColumnType::kTimestampTz},    {"doc", ColumnType::kJson},
+      {"k", ColumnType::kText, true},   {"flag", ColumnType::kBool},
+      {"n", ColumnType::kInt64},        {"u", ColumnType::kUint64},
+      {"f", ColumnType::kFloat64},      {"d", ColumnType::kDecimal},
+      {"t", ColumnType::kText},         {"y", ColumnType::kBytes},
+      {"day", ColumnType::kDate},       {"clock", ColumnType::kTime},
+      {"at", ColumnType::kTimestampTz}, {"doc", ColumnType::kJson},
       {"id", ColumnType::kInt64, true}};
   const absl::Status created = executor().CreateTable({"", table}, columns);
   INFO(created.ToString());
@@ -61,8 +62,7 @@ TEST_CASE_METHOD(ContractTest, "CreateTable: what is inferred takes what it was 
   CHECK(canonical(ColumnType::kBytes, "y") == Strings{"ff", "NULL"});
   CHECK(canonical(ColumnType::kDate, "day") == Strings{"1970-01-02", "NULL"});
   CHECK(canonical(ColumnType::kTime, "clock") == Strings{"00:00:00.000001", "NULL"});
-  CHECK(canonical(ColumnType::kTimestampTz, "at") ==
-        Strings{"1970-01-01 00:00:01.000001", "NULL"});
+  CHECK(canonical(ColumnType::kTimestampTz, "at") == Strings{"1970-01-01 00:00:01.000001", "NULL"});
   CHECK(canonical(ColumnType::kJson, "doc") == Strings{"[1]", "NULL"});
 }
 
@@ -94,6 +94,7 @@ TEST_CASE_METHOD(ContractTest, "CreateTable: two at once both succeed", "[schema
                                             {"t", ColumnType::kText}};
     std::vector<absl::Status> results(2);
     std::vector<std::thread> threads;
+    threads.reserve(results.size());
     for (absl::Status& result : results) {
       threads.emplace_back([&, other = db().MakeExecutor()] {
         result = other->CreateTable({"", table}, columns);
@@ -139,6 +140,7 @@ TEST_CASE_METHOD(ContractTest, "AddColumns: two at once both succeed", "[schema]
     const std::vector<NewColumn> columns = {{"c", ColumnType::kInt64}, {"d", ColumnType::kText}};
     std::vector<absl::Status> results(2);
     std::vector<std::thread> threads;
+    threads.reserve(results.size());
     for (absl::Status& result : results) {
       threads.emplace_back([&, other = db().MakeExecutor()] {
         result = other->AddColumns({"", table}, columns);

@@ -56,8 +56,7 @@ class SqliteTestDatabase final : public TestDatabase {
   bool KillConnections() override { return false; }
 
   std::string Quote(std::string_view identifier) const override {
-    return absl::StrCat(
-        "\"", absl::StrReplaceAll(std::string(identifier), {{"\"", "\"\""}}), "\"");
+    return absl::StrCat("\"", absl::StrReplaceAll(std::string(identifier), {{"\"", "\"\""}}), "\"");
   }
 
   std::string ColumnSql(ColumnType type) override {

@@ -84,8 +84,8 @@ class TypeTest : public ContractTest {
   }
 
   void CheckEdges(ColumnType type, const std::string& sql, const std::vector<Edge>& edges) {
-    const std::string table = NewTable(
-        absl::StrCat("id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, v ", sql));
+    const std::string table =
+        NewTable(absl::StrCat("id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, v ", sql));
     const auto schema = Describe(table);
     const std::vector<const Edge*> kept = CheckRefused(*schema, edges);
     std::vector<Cells> rows;
@@ -111,8 +111,8 @@ class TypeTest : public ContractTest {
   }
 
   void CheckRead(ColumnType type, const std::string& table, const std::vector<const Edge*>& kept) {
-    const auto rows = db().Query(absl::StrCat("SELECT ", db().Canonical(type, "v"), " FROM ", table,
-                                              " ORDER BY id"));
+    const auto rows = db().Query(
+        absl::StrCat("SELECT ", db().Canonical(type, "v"), " FROM ", table, " ORDER BY id"));
     REQUIRE(rows.size() == kept.size());
     for (size_t i = 0; i < kept.size(); ++i) {
       INFO(kept[i]->name);
@@ -166,40 +166,39 @@ TEST_CASE_METHOD(TypeTest, "What no integer column takes is refused", "[types]")
 }
 
 TEST_CASE_METHOD(TypeTest, "Doubles", "[types]") {
-  CheckEdges(ColumnType::kFloat64,
-             {{"float64 0", Value::Double(0), "0"},
-              {"float64 -0", Value::Double(-0.0), "-0.0"},
-              {"float64 0.1", Value::Double(0.1), "0.1"},
-              {"float64 1/3", Value::Double(1.0 / 3), "0.33333333333333331"},
-              {"float64 integral", Value::Double(1e15), "1e15"},
-              {"float64 -1", Value::Double(-1), "-1"},
-              {"float64 2^63", Value::Double(0x1p63), "9223372036854775808"},
-              {"float64 max", Value::Double(std::numeric_limits<double>::max()),
-               "1.7976931348623157e308"},
-              {"float64 lowest", Value::Double(std::numeric_limits<double>::lowest()),
-               "-1.7976931348623157e308"},
-              {"float64 min", Value::Double(std::numeric_limits<double>::min()),
-               "2.2250738585072014e-308"},
-              {"float64 denormal", Value::Double(std::numeric_limits<double>::denorm_min()),
-               "5e-324"},
-              {"float64 nan", Value::Double(kNan), "nan"},
-              {"float64 inf", Value::Double(kInfinity), "inf"},
-              {"float64 -inf", Value::Double(-kInfinity), "-inf"}});
+  CheckEdges(
+      ColumnType::kFloat64,
+      {{"float64 0", Value::Double(0), "0"},
+       {"float64 -0", Value::Double(-0.0), "-0.0"},
+       {"float64 0.1", Value::Double(0.1), "0.1"},
+       {"float64 1/3", Value::Double(1.0 / 3), "0.33333333333333331"},
+       {"float64 integral", Value::Double(1e15), "1e15"},
+       {"float64 -1", Value::Double(-1), "-1"},
+       {"float64 2^63", Value::Double(0x1p63), "9223372036854775808"},
+       {"float64 max", Value::Double(std::numeric_limits<double>::max()), "1.7976931348623157e308"},
+       {"float64 lowest", Value::Double(std::numeric_limits<double>::lowest()),
+        "-1.7976931348623157e308"},
+       {"float64 min", Value::Double(std::numeric_limits<double>::min()),
+        "2.2250738585072014e-308"},
+       {"float64 denormal", Value::Double(std::numeric_limits<double>::denorm_min()), "5e-324"},
+       {"float64 nan", Value::Double(kNan), "nan"},
+       {"float64 inf", Value::Double(kInfinity), "inf"},
+       {"float64 -inf", Value::Double(-kInfinity), "-inf"}});
 }
 
 TEST_CASE_METHOD(TypeTest, "Floats", "[types]") {
   constexpr double kMax = std::numeric_limits<float>::max();
-  CheckEdges(ColumnType::kFloat32,
-             {{"float32 0.5", Value::Double(0.5), "0.5"},
-              {"float32 0.1f", Value::Double(double{0.1F}), "0.10000000149011612"},
-              {"float32 2^24-1", Value::Double(16777215), "16777215"},
-              {"float32 max", Value::Double(kMax), "3.4028234663852886e38"},
-              {"float32 -max", Value::Double(-kMax), "-3.4028234663852886e38"},
-              {"float32 min", Value::Double(std::numeric_limits<float>::min()),
-               "1.1754943508222875e-38"},
-              {"float32 -0", Value::Double(-0.0), "-0.0"},
-              {"float32 nan", Value::Double(kNan), "nan"},
-              {"float32 inf", Value::Double(kInfinity), "inf"}});
+  CheckEdges(
+      ColumnType::kFloat32,
+      {{"float32 0.5", Value::Double(0.5), "0.5"},
+       {"float32 0.1f", Value::Double(double{0.1F}), "0.10000000149011612"},
+       {"float32 2^24-1", Value::Double(16777215), "16777215"},
+       {"float32 max", Value::Double(kMax), "3.4028234663852886e38"},
+       {"float32 -max", Value::Double(-kMax), "-3.4028234663852886e38"},
+       {"float32 min", Value::Double(std::numeric_limits<float>::min()), "1.1754943508222875e-38"},
+       {"float32 -0", Value::Double(-0.0), "-0.0"},
+       {"float32 nan", Value::Double(kNan), "nan"},
+       {"float32 inf", Value::Double(kInfinity), "inf"}});
 }
 
 TEST_CASE_METHOD(TypeTest, "Decimals", "[types]") {
@@ -236,8 +235,8 @@ TEST_CASE_METHOD(TypeTest, "Text", "[types]") {
 
 // Read back as bytes: not every driver's text holds a NUL.
 TEST_CASE_METHOD(TypeTest, "Text with a NUL", "[types]") {
-  const std::string table = NewTable(absl::StrCat("id ", Sql(ColumnType::kInt64),
-                                                  " NOT NULL PRIMARY KEY, v ", Sql(ColumnType::kText)));
+  const std::string table = NewTable(absl::StrCat(
+      "id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, v ", Sql(ColumnType::kText)));
   const auto schema = Describe(table);
   const Cells cells = {{"id", Value::Int(1)}, {"v", Value::Text(kTextWithNul)}};
   if (db().RefusedEdges().count("text NUL") != 0) {
@@ -259,9 +258,9 @@ TEST_CASE_METHOD(TypeTest, "Text that is not UTF-8 is refused", "[types]") {
 }
 
 TEST_CASE_METHOD(TypeTest, "Empty text, empty bytes and NULL stay apart", "[types]") {
-  const std::string table = NewTable(absl::StrCat("id ", Sql(ColumnType::kInt64),
-                                                  " NOT NULL PRIMARY KEY, t ", Sql(ColumnType::kText),
-                                                  ", y ", Sql(ColumnType::kBytes)));
+  const std::string table =
+      NewTable(absl::StrCat("id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, t ",
+                            Sql(ColumnType::kText), ", y ", Sql(ColumnType::kBytes)));
   MustWrite(Describe(table),
             {{{"id", Value::Int(1)}, {"t", Value::Text("")}, {"y", Value::Bytes("")}},
              {{"id", Value::Int(2)}, {"t", Value::Null()}, {"y", Value::Null()}},
@@ -290,11 +289,10 @@ TEST_CASE_METHOD(TypeTest, "Dates", "[types]") {
 }
 
 TEST_CASE_METHOD(TypeTest, "Times", "[types]") {
-  CheckEdges(ColumnType::kTime,
-             {{"time 0", Value::Time(0), "00:00:00.000000"},
-              {"time 1 us", Value::Time(1), "00:00:00.000001"},
-              {"time noon", Value::Text("12:00"), "12:00:00.000000"},
-              {"time last", Value::Text("23:59:59.999999"), "23:59:59.999999"}});
+  CheckEdges(ColumnType::kTime, {{"time 0", Value::Time(0), "00:00:00.000000"},
+                                 {"time 1 us", Value::Time(1), "00:00:00.000001"},
+                                 {"time noon", Value::Text("12:00"), "12:00:00.000000"},
+                                 {"time last", Value::Text("23:59:59.999999"), "23:59:59.999999"}});
 }
 
 TEST_CASE_METHOD(TypeTest, "Timestamps without zone", "[types]") {
@@ -317,8 +315,7 @@ TEST_CASE_METHOD(TypeTest, "Timestamps with zone are the same instant", "[types]
       {{"timestamptz 1 s", Value::Timestamp(1'000'000), "1970-01-01 00:00:01.000000"},
        {"timestamptz before 1970", Value::Timestamp(-1), "1969-12-31 23:59:59.999999"},
        {"timestamptz Z", Value::Text("2024-02-29T23:59:59.123456Z"), "2024-02-29 23:59:59.123456"},
-       {"timestamptz east", Value::Text("2024-07-01T01:00:00+02:00"),
-        "2024-06-30 23:00:00.000000"},
+       {"timestamptz east", Value::Text("2024-07-01T01:00:00+02:00"), "2024-06-30 23:00:00.000000"},
        {"timestamptz west", Value::Text("2024-07-01T23:30:00.5-0330"),
         "2024-07-02 03:00:00.500000"},
        {"timestamptz summer time twice", Value::Text("2024-10-27T01:30:00Z"),
@@ -334,8 +331,8 @@ TEST_CASE_METHOD(TypeTest, "Dates and times that do not exist are refused", "[ty
   for (const ColumnType type : {ColumnType::kDate, ColumnType::kTime, ColumnType::kTimestamp}) {
     const auto schema = Describe(NewTable(
         absl::StrCat("id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, v ", Sql(type))));
-    for (const char* text : {"2023-02-29", "2024-13-01", "24:00:01", "12:60", "", "now", "0000-00-00",
-                             "2024-02-30 00:00:00", "2024-02-28 25:00:00"}) {
+    for (const char* text : {"2023-02-29", "2024-13-01", "24:00:01", "12:60", "", "now",
+                             "0000-00-00", "2024-02-30 00:00:00", "2024-02-28 25:00:00"}) {
       INFO(std::string(ColumnTypeName(type)) << " " << text);
       const BuiltRows built = Build(*schema, {{{"id", Value::Int(1)}, {"v", Value::Text(text)}}});
       CHECK(built.rejected.size() == 1);
@@ -354,19 +351,22 @@ TEST_CASE_METHOD(TypeTest, "UUIDs", "[types]") {
 }
 
 TEST_CASE_METHOD(TypeTest, "JSON", "[types]") {
-  CheckEdges(ColumnType::kJson,
-             {{"json object", Value::Text(R"({"k": [1, 2.5, null, "x"]})"),
-               R"({"k":[1,2.5,null,"x"]})"},
-              {"json null", Value::Text("null"), "null"},
-              {"json string", Value::Text(R"("it's")"), R"("it's")"},
-              {"json number", Value::Text("12"), "12"},
-              {"json 4 bytes", Value::Text("[\"\xf0\x9f\x98\x80\"]"), "[\"\xf0\x9f\x98\x80\"]"}});
+  CheckEdges(
+      ColumnType::kJson,
+      {{"json object", Value::Text(R"({"k": [1, 2.5, null, "x"]})"), R"({"k":[1,2.5,null,"x"]})"},
+       {"json null", Value::Text("null"), "null"},
+       {"json string", Value::Text(R"("it's")"), R"("it's")"},
+       {"json number", Value::Text("12"), "12"},
+       {"json 4 bytes", Value::Text("[\"\xf0\x9f\x98\x80\"]"), "[\"\xf0\x9f\x98\x80\"]"}});
 }
 
 TEST_CASE_METHOD(TypeTest, "Enums", "[types]") {
-  CheckEdges(ColumnType::kEnum,
-             {{"enum first", Value::Text("red"), "red"},
-              {"enum not ASCII", Value::Text("gr\xc3\xb6\xc3\x9f" "er"), "gr\xc3\xb6\xc3\x9f" "er"}});
+  CheckEdges(ColumnType::kEnum, {{"enum first", Value::Text("red"), "red"},
+                                 {"enum not ASCII",
+                                  Value::Text("gr\xc3\xb6\xc3\x9f"
+                                              "er"),
+                                  "gr\xc3\xb6\xc3\x9f"
+                                  "er"}});
   if (Sql(ColumnType::kEnum).empty()) return;
   const auto schema = Describe(NewTable(absl::StrCat(
       "id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, v ", Sql(ColumnType::kEnum))));

@@ -182,7 +182,7 @@ TEST_CASE("Lists that do not count the rows, or hold lists, are INVALID_ARGUMENT
   CHECK(CodeOf(Request(columns)) == StatusCode::kInvalidArgument);
 }
 
-TEST_CASE("More rows than the limit are RESOURCE_EXHAUSTED, more columns INVALID_ARGUMENT") {
+TEST_CASE("More rows or columns than the limits say are RESOURCE_EXHAUSTED") {
   RequestLimits limits;
   limits.request_rows_max = 2;
   limits.columns_max = 1;
@@ -199,10 +199,10 @@ TEST_CASE("More rows than the limit are RESOURCE_EXHAUSTED, more columns INVALID
 
   rows.add_columns("name");
   for (int i = 0; i < 3; ++i) rows.mutable_rows(i)->add_values();
-  CHECK(CodeOf(Request(rows), limits) == StatusCode::kInvalidArgument);
+  CHECK(CodeOf(Request(rows), limits) == StatusCode::kResourceExhausted);
   *columns.add_columns() = columns.columns(0);
   columns.mutable_columns(1)->set_name("natural");
-  CHECK(CodeOf(Request(columns), limits) == StatusCode::kInvalidArgument);
+  CHECK(CodeOf(Request(columns), limits) == StatusCode::kResourceExhausted);
 }
 
 TEST_CASE("Columns are inferred within the limits that decoding has") {
@@ -213,7 +213,7 @@ TEST_CASE("Columns are inferred within the limits that decoding has") {
   rows.add_rows();
   for (int i = 0; i < 3; ++i) rows.mutable_rows(0)->add_values()->set_int_value(i);
   CHECK(ProtoRows(rows.SerializeAsString(), limits).InferColumns().status().code() ==
-        StatusCode::kInvalidArgument);
+        StatusCode::kResourceExhausted);
   rows.mutable_columns()->RemoveLast();
   CHECK_FALSE(ProtoRows(rows.SerializeAsString(), limits).InferColumns().ok());  // too many values
   rows.mutable_rows(0)->mutable_values()->RemoveLast();
@@ -225,7 +225,7 @@ TEST_CASE("Columns are inferred within the limits that decoding has") {
     columns.mutable_columns()->rbegin()->mutable_ints()->add_values(1);
   }
   CHECK(ProtoColumns(columns.SerializeAsString(), limits).InferColumns().status().code() ==
-        StatusCode::kInvalidArgument);
+        StatusCode::kResourceExhausted);
 }
 
 TEST_CASE("Types are inferred from the first values, integers give way to fractions") {

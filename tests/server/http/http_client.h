@@ -12,8 +12,8 @@ struct ClientResponse {
   std::string body;
 };
 
-// A client that sends exactly the bytes it is told to. Every wait ends after ten seconds and fails
-// the test.
+// A client that sends exactly the bytes it is told to. Every wait ends after ten seconds, with an
+// exception that fails the test.
 class HttpClient {
  public:
   explicit HttpClient(int port);

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "cli/loader.h"
+
+namespace batchsql::cli {
+
+// What the program exits with.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitRejected = 1;       // some rows were refused
+inline constexpr int kExitUsage = 2;          // wrong use, missing file, malformed input
+inline constexpr int kExitServer = 3;         // not reached, refused, or lost
+inline constexpr int kExitInterrupted = 130;  // by the user, as shells have it
+
+struct ServerAddress {
+  std::string address;
+  std::chrono::milliseconds connect_deadline{5000};
+};
+
+struct LoadCommand {
+  ServerAddress server;
+  std::string path;
+  std::string rejects_path;
+  LoadOptions options;
+};
+
+// `batchsql load`. Its last line on standard output is `load: rows=… rejected=… seconds=…`.
+int RunLoad(const LoadCommand& command);
+
+// `batchsql tables [TABLE]`: the tables, or the columns of one.
+int RunTables(const ServerAddress& server, const std::string& table, bool json);
+
+// `batchsql status`.
+int RunStatus(const ServerAddress& server, bool json);
+
+struct GenerateCommand {
+  std::string workload = "w";
+  uint64_t rows = 0;
+  uint64_t seed = 1;
+  FileFormat format = FileFormat::kCsv;
+  std::string path = "-";
+};
+
+// `batchsql generate`.
+int RunGenerate(const GenerateCommand& command);
+
+}  // namespace batchsql::cli

@@ -1,0 +1,139 @@
+// batchsql: the command-line client of batchsqld.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/generator.h"
+#include "cli/version.h"
+
+namespace batchsql::cli {
+namespace {
+
+constexpr char kDefaultServer[] = "127.0.0.1:50051";
+
+const std::map<std::string, FileFormat> kFormats = {{"csv", FileFormat::kCsv},
+                                                    {"ndjson", FileFormat::kNdjson}};
+const std::map<std::string, v1::AckLevel> kAckLevels = {{"memory", v1::ACK_LEVEL_MEMORY},
+                                                        {"journal", v1::ACK_LEVEL_JOURNAL},
+                                                        {"database", v1::ACK_LEVEL_DATABASE}};
+
+// What the command line says; run once it is read.
+using Run = std::function<int()>;
+
+void AddServer(CLI::App* command, ServerAddress* server) {
+  server->address = kDefaultServer;
+  command->add_option("--server", server->address, "The daemon's gRPC address")
+      ->envname("BATCHSQL_SERVER")
+      ->capture_default_str();
+}
+
+template <typename T>
+CLI::Option* AddChoice(CLI::App* command, const std::string& name, T* value,
+                       const std::map<std::string, T>& choices, const std::string& what) {
+  std::string names;
+  for (const auto& [choice, unused] : choices) names += (names.empty() ? "" : "|") + choice;
+  return command->add_option(name, *value, what)
+      ->transform(CLI::CheckedTransformer(choices))
+      ->option_text(names);
+}
+
+// Where --format is not given, the file's name tells.
+FileFormat FormatOf(const std::string& path) {
+  for (const char* ending : {".ndjson", ".jsonl", ".json"}) {
+    if (path.ends_with(ending)) return FileFormat::kNdjson;
+  }
+  return FileFormat::kCsv;
+}
+
+void AddLoad(CLI::App& app, LoadCommand* load, Run* run) {
+  CLI::App* const command = app.add_subcommand("load", "Load a file into a table");
+  command->add_option("FILE", load->path, "CSV with a header, or NDJSON; - for standard input")
+      ->required();
+  command->add_option("--table", load->options.stream.table, "The table")->required();
+  CLI::Option* const format =
+      AddChoice(command, "--format", &load->options.format, kFormats,
+                "Format of the file; by default as its name says, else csv");
+  AddChoice(command, "--ack", &load->options.stream.ack, kAckLevels,
+            "What a row must have reached to count; default database");
+  AddServer(command, &load->server);
+  command->add_option("--rows-per-message", load->options.limits.rows_max, "Most rows in a message")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command
+      ->add_option("--batch-bytes", load->options.limits.bytes_max,
+                   "Most bytes of cells in a message")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 30U))
+      ->capture_default_str();
+  command->add_option("--null", load->options.null_text,
+                      "CSV: the text that means NULL; by default an empty field without quotes");
+  command->add_option("--rejects", load->rejects_path,
+                      "Write the refused rows' lines and reasons to this file, as NDJSON");
+  command->callback([load, run, format] {
+    if (format->count() == 0) load->options.format = FormatOf(load->path);
+    *run = [load] { return RunLoad(*load); };
+  });
+}
+
+void AddGenerate(CLI::App& app, GenerateCommand* generate, Run* run) {
+  CLI::App* const command = app.add_subcommand("generate", "Write rows made from a seed");
+  command->add_option("--rows", generate->rows, "How many")->required();
+  command->add_option("--seed", generate->seed, "The same seed makes the same rows")
+      ->capture_default_str();
+  command->add_option("--workload", generate->workload, Generator::WorkloadNames())
+      ->capture_default_str();
+  AddChoice(command, "--format", &generate->format, kFormats, "Default csv");
+  command->add_option("-o,--output", generate->path, "File; by default standard output");
+  command->callback([generate, run] { *run = [generate] { return RunGenerate(*generate); }; });
+}
+
+void AddStatus(CLI::App& app, ServerAddress* server, std::string* table, bool* json, Run* run) {
+  CLI::App* const status = app.add_subcommand("status", "What the daemon is doing");
+  CLI::App* const tables = app.add_subcommand("tables", "The tables, or the columns of one");
+  tables->add_option("TABLE", *table, "Only this one, with its columns");
+  for (CLI::App* command : {status, tables}) {
+    AddServer(command, server);
+    command->add_flag("--json", *json, "As JSON");
+  }
+  status->callback([=] { *run = [=] { return RunStatus(*server, *json); }; });
+  tables->callback([=] { *run = [=] { return RunTables(*server, *table, *json); }; });
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Command-line client of batchsqld", "batchsql");
+  app.set_version_flag("--version", std::string("batchsql ") + kVersion);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit status: 0 done; 1 some rows were refused; 2 wrong use, missing file or malformed\n"
+      "input; 3 the server was not reached, refused, or was lost; 130 interrupted.");
+  Run run;
+  LoadCommand load;
+  GenerateCommand generate;
+  ServerAddress server;
+  std::string table;
+  bool json = false;
+  AddLoad(app, &load, &run);
+  AddGenerate(app, &generate, &run);
+  AddStatus(app, &server, &table, &json, &run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return run();
+}
+
+}  // namespace
+}  // namespace batchsql::cli
+
+int main(int argc, char** argv) {
+  try {
+    return batchsql::cli::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "batchsql: %s\n", error.what());
+    return batchsql::cli::kExitUsage;
+  }
+}

@@ -1,0 +1,141 @@
+#include <google/protobuf/util/json_util.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "batchsql/v1/admin.grpc.pb.h"
+#include "batchsql/v1/ingest.grpc.pb.h"
+#include "cli/commands.h"
+#include "cli/connection.h"
+#include "cli/text_table.h"
+
+namespace batchsql::cli {
+namespace {
+
+int Fail(const absl::Status& status, const std::string& what) {
+  std::fprintf(stderr, "batchsql: %s\n", what.c_str());
+  return absl::IsInvalidArgument(status) ? kExitUsage : kExitServer;
+}
+
+int PrintJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  if (!status.ok()) return Fail(absl::InternalError(""), status.ToString());
+  std::fputs(json.c_str(), stdout);
+  return kExitOk;
+}
+
+// Connects, makes one call, and prints its answer.
+template <typename Stub, typename Response, typename Call, typename PrintText>
+int Ask(const ServerAddress& server, bool json, Call call, PrintText print) {
+  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
+      Connect(server.address, server.connect_deadline);
+  if (!channel.ok()) return Fail(channel.status(), std::string(channel.status().message()));
+  const auto stub = Stub::NewStub(*channel);
+  grpc::ClientContext context;
+  SetDeadline(context);
+  Response response;
+  const absl::Status status = FromGrpc(call(*stub, context, &response));
+  if (!status.ok()) return Fail(status, Describe(status));
+  if (json) return PrintJson(response);
+  print(response);
+  return kExitOk;
+}
+
+std::string Mebibytes(uint64_t bytes) {
+  return absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+std::string Duration(double seconds) {
+  const auto whole = static_cast<uint64_t>(seconds);
+  return absl::StrFormat("%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+void PrintTargets(const v1::StatusResponse& status) {
+  TextTable table({"TARGET", "KIND", "CONNECTIONS"}, {false, false, true});
+  for (const v1::TargetStatus& target : status.targets()) {
+    table.Add({target.name(), target.kind(),
+               absl::StrCat(target.connections(), "/", target.connections_max())});
+  }
+  std::printf("%s\n", table.Text().c_str());
+}
+
+void PrintTables(const v1::StatusResponse& status) {
+  TextTable table({"TABLE", "TARGET", "STATE", "QUEUED", "RECEIVED", "COMMITTED", "REJECTED",
+                   "FAILED", "LAST ERROR"},
+                  {false, false, false, true, true, true, true, true, false});
+  for (const v1::TableStatus& one : status.tables()) {
+    table.Add({one.table(), one.target(), one.state(), WithSeparators(one.queued_rows()),
+               WithSeparators(one.received_rows()), WithSeparators(one.committed_rows()),
+               WithSeparators(one.rejected_rows()), WithSeparators(one.failed_rows()),
+               one.last_error()});
+  }
+  std::fputs(table.Text().c_str(), stdout);
+}
+
+void PrintStatus(const v1::StatusResponse& status) {
+  std::printf("batchsqld %s, up %s, %s of %s buffered\n\n", status.version().c_str(),
+              Duration(status.uptime_seconds()).c_str(), Mebibytes(status.buffered_bytes()).c_str(),
+              Mebibytes(status.buffered_bytes_max()).c_str());
+  PrintTargets(status);
+  PrintTables(status);
+}
+
+void PrintSummaries(const v1::ListTablesResponse& response) {
+  TextTable table({"TABLE", "TARGET", "STATE"}, {false, false, false});
+  for (const v1::TableSummary& one : response.tables()) {
+    table.Add({one.table(), one.target(), one.state()});
+  }
+  std::fputs(table.Text().c_str(), stdout);
+}
+
+void PrintColumns(const v1::DescribeTableResponse& response) {
+  std::string key;
+  for (const std::string& column : response.key()) {
+    absl::StrAppend(&key, key.empty() ? "" : ", ", column);
+  }
+  std::printf("%s in %s, conflict: %s%s%s\n\n", response.table().c_str(), response.target().c_str(),
+              response.conflict().c_str(), key.empty() ? "" : ", key: ", key.c_str());
+  TextTable table({"COLUMN", "TYPE", "NATIVE TYPE", "NULL", "DEFAULT"},
+                  {false, false, false, false, false});
+  for (const v1::ColumnDescription& column : response.columns()) {
+    table.Add({column.name(), column.type(), column.native_type(), column.nullable() ? "yes" : "no",
+               column.has_default() ? "yes" : "no"});
+  }
+  std::fputs(table.Text().c_str(), stdout);
+}
+
+}  // namespace
+
+int RunTables(const ServerAddress& server, const std::string& table, bool json) {
+  if (table.empty()) {
+    const auto call = [](v1::Ingest::Stub& stub, grpc::ClientContext& context,
+                         v1::ListTablesResponse* response) {
+      return stub.ListTables(&context, v1::ListTablesRequest(), response);
+    };
+    return Ask<v1::Ingest, v1::ListTablesResponse>(server, json, call, PrintSummaries);
+  }
+  const auto call = [&](v1::Ingest::Stub& stub, grpc::ClientContext& context,
+                        v1::DescribeTableResponse* response) {
+    v1::DescribeTableRequest request;
+    request.set_table(table);
+    return stub.DescribeTable(&context, request, response);
+  };
+  return Ask<v1::Ingest, v1::DescribeTableResponse>(server, json, call, PrintColumns);
+}
+
+int RunStatus(const ServerAddress& server, bool json) {
+  const auto call = [](v1::Admin::Stub& stub, grpc::ClientContext& context,
+                       v1::StatusResponse* response) {
+    return stub.Status(&context, v1::StatusRequest(), response);
+  };
+  return Ask<v1::Admin, v1::StatusResponse>(server, json, call, PrintStatus);
+}
+
+}  // namespace batchsql::cli

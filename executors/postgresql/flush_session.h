@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/executor.h"
+#include "executors/postgresql/connection.h"
+#include "executors/postgresql/copy_encoder.h"
+#include "executors/shared/write_session.h"
+
+namespace batchsql::postgresql {
+
+// One flush at a time on a connection that the executor owns. Keeps the encoder's buffer from one
+// flush to the next. One thread at a time.
+class FlushSession : public WriteSession {
+ public:
+  // An open connection in no transaction, or why there is none. Called when a transaction begins.
+  using Connect = std::function<std::pair<Connection*, DatabaseError>()>;
+
+  explicit FlushSession(int64_t statement_timeout_ms)
+      : statement_timeout_ms_(statement_timeout_ms) {}
+
+  WriteOutcome Write(const WritePlan& plan, Connect connect);
+
+  DatabaseError Begin() override;
+  DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                          absl::Span<const RowRange> ranges) override;
+  DatabaseError MakeConstraintsImmediate() override;
+  DatabaseError SetSavepoint() override;
+  DatabaseError RollbackToSavepoint() override;
+  DatabaseError ReleaseSavepoint() override;
+  bool InTransaction() override;
+  void Rollback() override;
+  CommitResult Commit() override;
+
+ private:
+  // A temporary table for rows that carry the same columns.
+  struct Stage {
+    std::string name;
+    bool made_under_savepoint;  // goes when the savepoint is rolled back to
+  };
+
+  DatabaseError CheckPinned(const Result& pinned) const;
+  DatabaseError Copy(const std::string& sql, const WritePlan& plan,
+                     absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges,
+                     bool with_ordinal);
+  DatabaseError WriteStaged(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                            absl::Span<const RowRange> ranges);
+
+  const int64_t statement_timeout_ms_;
+  CopyEncoder encoder_;
+
+  // Of the present flush.
+  const WritePlan* plan_ = nullptr;
+  Connect connect_;
+  std::vector<uint16_t> pinned_columns_;
+  // Of the present transaction.
+  Connection* connection_ = nullptr;
+  bool savepoint_is_set_ = false;
+  uint32_t stages_made_ = 0;
+  std::map<std::vector<uint16_t>, Stage> stages_;
+};
+
+}  // namespace batchsql::postgresql

@@ -1,0 +1,121 @@
+// batchsqld: see README.md and docs/configuration.md.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "config/describe.h"
+#include "config/loader.h"
+#include "core/log.h"
+#include "server/daemon.h"
+#include "server/version.h"
+
+namespace batchsql {
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitConfiguration = 2;
+constexpr int kExitSecondSignal = 130;
+
+// Beyond shutdown.grace_ms: to answer clients and to close connections.
+constexpr std::chrono::milliseconds kStopMargin{3'000};
+
+// Blocked in every thread, so that only WaitForSignal sees them.
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+int WaitForSignal() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  return signal;
+}
+
+// Ends the process at once when a second signal comes, or when the stop takes too long: a thread
+// that waits for a database that hangs cannot be ended otherwise.
+void EndStuckStop(std::chrono::milliseconds stop_max) {
+  using std::chrono::steady_clock;
+  const sigset_t signals = StopSignals();
+  const steady_clock::time_point deadline = steady_clock::now() + stop_max;
+  while (steady_clock::now() < deadline) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
+    const timespec wait{left.count() / 1000, left.count() % 1000 * 1'000'000};
+    if (sigtimedwait(&signals, nullptr, &wait) > 0) _exit(kExitSecondSignal);
+  }
+  Log(LogLevel::kError,
+      "a database did not answer within shutdown.grace_ms; what was not acknowledged may be "
+      "missing");
+  _exit(kExitFailure);
+}
+
+std::optional<std::string> Environment(const std::string& name) {
+  // No other thread runs yet.
+  const char* const value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+int Run(const Options& options) {
+  SetLogLevel(options.log.level);
+  for (const std::string& warning : options.warnings) Log(LogLevel::kWarning, warning);
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
+  if (!daemon.ok()) {
+    Log(LogLevel::kError, "batchsqld cannot start",
+        {{"reason", std::string(daemon.status().message())}});
+    return kExitFailure;
+  }
+  WaitForSignal();
+  Log(LogLevel::kInfo, "stopping; a second signal ends the daemon at once");
+  const auto stop_max = std::chrono::milliseconds(options.shutdown.grace_ms) + kStopMargin;
+  std::thread([stop_max] { EndStuckStop(stop_max); }).detach();
+  (*daemon)->Stop();
+  daemon->reset();
+  Log(LogLevel::kInfo, "stopped");
+  return EXIT_SUCCESS;
+}
+
+int Main(int argc, char** argv) {
+  std::string config;
+  bool check = false;
+  CLI::App app("batchsqld: takes rows one request at a time, writes them to databases in bulk");
+  app.add_option("--config", config, "configuration file (YAML); without one: SQLite, loopback")
+      ->type_name("FILE");
+  app.add_flag("--check", check,
+               "check the configuration, print what the daemon would do, and exit: 0 good, 2 bad");
+  app.set_version_flag("--version", std::string("batchsqld ") + kVersion);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_SUCCESS : kExitConfiguration;
+  }
+
+  absl::StatusOr<Options> options =
+      config.empty() ? DefaultOptions() : LoadFile(config, Environment);
+  if (!options.ok()) {
+    const std::string message(options.status().message());
+    (void)std::fprintf(stderr, "%s\n", message.c_str());
+    return kExitConfiguration;
+  }
+  if (!check) return Run(*options);
+  (void)std::fputs(Describe(*options).c_str(), stdout);
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace batchsql
+
+int main(int argc, char** argv) { return batchsql::Main(argc, argv); }

@@ -1,0 +1,139 @@
+"""The three databases as the end-to-end tests see them: a DSN for the daemon, SQL for the test.
+
+The test's own SQL never goes through the daemon or its drivers: psql and mariadb over the server's
+private socket, and Python's sqlite3.
+"""
+
+import contextlib
+import datetime
+import itertools
+import pathlib
+import sqlite3
+import subprocess
+import tempfile
+
+import processes
+import servers
+
+KINDS = ("sqlite", "postgresql", "mysql")
+SEPARATOR = "\x1f"  # Between columns of psql's output: no test value holds it.
+_names = itertools.count(1)
+
+
+class Database:
+    """One database. `types` are the column types of one and the same table in its dialect."""
+
+    kind = ""
+    types = {}
+    hexadecimal = ""  # An expression for the digits of bytes.
+
+    def fresh_name(self, stem="t"):
+        return f"{stem}_{next(_names)}"
+
+    def create(self, columns, name=None):
+        """Makes a table. `columns` is DDL in which {type} stands for this database's name of it."""
+        name = name or self.fresh_name()
+        self.execute(f"CREATE TABLE {name} ({columns.format(**self.types)})")
+        return name
+
+    def count(self, table):
+        return int(self.query(f"SELECT COUNT(*) FROM {table}")[0][0])
+
+    def target(self):
+        """The `targets` of a configuration."""
+        return f'targets: [{{name: db, kind: {self.kind}, dsn: "{self.dsn}"}}]\n'
+
+    def instant(self, text):
+        """A timestamp of this database's output, as a datetime in UTC."""
+        moment = datetime.datetime.fromisoformat(text.replace(" ", "T").replace("Z", "+00:00"))
+        return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+
+
+class Sqlite(Database):
+    kind = "sqlite"
+    types = {"id": "INTEGER", "text": "TEXT", "short": "TEXT", "double": "REAL",
+             "decimal": "DECIMAL TEXT", "bool": "BOOLEAN", "bytes": "BLOB",
+             "instant": "TIMESTAMPTZ", "date": "DATE"}
+    hexadecimal = "hex({})"
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="batchsql-sqlite-")
+        self.path = pathlib.Path(self._folder.name) / "test.db"
+        self.dsn = str(self.path)
+
+    def close(self):
+        self._folder.cleanup()
+
+    def query(self, sql):
+        with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as connection:
+            with connection:
+                rows = connection.execute(sql).fetchall()
+        return [tuple(None if cell is None else str(cell) for cell in row) for row in rows]
+
+    execute = query
+
+
+class Postgres(Database):
+    kind = "postgresql"
+    types = {"id": "BIGINT", "text": "TEXT", "short": "VARCHAR(8)", "double": "DOUBLE PRECISION",
+             "decimal": "NUMERIC(12, 2)", "bool": "BOOLEAN", "bytes": "BYTEA",
+             "instant": "TIMESTAMPTZ", "date": "DATE"}
+    hexadecimal = "upper(encode({}, 'hex'))"
+
+    def __init__(self, server):
+        self.server = server
+        self.dsn = server.dsn
+
+    def close(self):
+        self.server.close()
+
+    def query(self, sql):
+        text = _run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-F", SEPARATOR,
+                     "-P", "null=\\N", "-d", self.server.admin_dsn],
+                    f"SET TIME ZONE 'UTC';\n{sql};")
+        return [tuple(None if cell == "\\N" else cell for cell in line.split(SEPARATOR))
+                for line in text.splitlines()]
+
+    def execute(self, sql):
+        # As the user of the daemon: the tables are its own.
+        self.query(f"SET ROLE {servers.USER}; {sql}")
+
+
+class MariaDb(Database):
+    kind = "mysql"
+    types = {"id": "BIGINT", "text": "TEXT", "short": "VARCHAR(8)", "double": "DOUBLE",
+             "decimal": "DECIMAL(12, 2)", "bool": "BOOLEAN", "bytes": "BLOB",
+             "instant": "DATETIME(6)", "date": "DATE"}
+    hexadecimal = "hex({})"
+
+    def __init__(self, server):
+        self.server = server
+        self.dsn = server.dsn
+
+    def close(self):
+        self.server.close()
+
+    def query(self, sql):
+        text = _run(["mariadb", "--no-defaults", "--default-character-set=utf8mb4", "-u", "root",
+                     "-S", str(self.server.socket_path), "-N", "-B", servers.DATABASE], f"{sql};")
+        return [tuple(None if cell == "NULL" else cell for cell in line.split("\t"))
+                for line in text.splitlines()]
+
+    execute = query
+
+
+def _run(command, script):
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False,
+                          env=processes.server_environment(), timeout=60)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def open_database(kind):
+    """A database of this kind; its server, where it has one, is started and ends with close()."""
+    if kind == "sqlite":
+        return Sqlite()
+    server = {"postgresql": servers.PostgresServer, "mysql": servers.MariaDbServer}[kind]()
+    server.__enter__()
+    return {"postgresql": Postgres, "mysql": MariaDb}[kind](server)

@@ -1,0 +1,297 @@
+#include <catch2/catch.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "executors/postgresql/errors.h"
+#include "executors/postgresql/postgresql_executor.h"
+#include "tests/executors/contract_suite.h"
+#include "tests/executors/postgresql/test_dsn.h"
+
+// How a flush on PostgreSQL ends when the table, the server or a trigger is not as expected.
+
+namespace batchsql::contract {
+namespace {
+
+using Kind = WriteOutcome::Kind;
+
+class PostgresFlushTest : public ContractTest {
+ protected:
+  // A trigger on `table` that runs `body` (PL/pgSQL).
+  void AddTrigger(const std::string& table, const std::string& when, const std::string& body) {
+    const std::string function = table + "_function";
+    db().Execute(absl::StrCat("CREATE FUNCTION ", function,
+                              "() RETURNS trigger LANGUAGE plpgsql AS $$ ", "BEGIN ", body,
+                              " END $$"));
+    db().Execute(absl::StrCat("CREATE ", when, " ON ", table, " ", DeferredClause(when),
+                              "FOR EACH ROW EXECUTE FUNCTION ", function, "()"));
+    functions_.push_back({function, table});
+  }
+
+  ~PostgresFlushTest() {
+    for (const auto& [function, table] : functions_) {
+      db().Execute(absl::StrCat("DROP FUNCTION ", function, " CASCADE"));
+    }
+  }
+
+  static std::string DeferredClause(const std::string& when) {
+    return when.starts_with("CONSTRAINT") ? "DEFERRABLE INITIALLY DEFERRED " : "";
+  }
+
+  static std::vector<Cells> OneRow() { return {{{"id", Value::Int(1)}, {"a", Value::Int(2)}}}; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> functions_;
+};
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a column whose type changed pauses and writes nothing",
+                 "[postgresql]") {
+  for (const char* type :
+       {"double precision", "integer", "timestamptz USING to_timestamp(a)", "numeric", "text"}) {
+    for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
+      INFO(type);
+      const std::string table = NewTableAB();
+      const auto schema = Describe(table, conflict);
+      MustWrite(schema, {{{"id", Value::Int(0)}}});
+      db().Execute(absl::StrCat("ALTER TABLE ", table, " ALTER COLUMN a TYPE ", type));
+      const WriteOutcome outcome = Write(schema, OneRow());
+      CHECK(outcome.kind == Kind::kNotCommitted);
+      CHECK(outcome.error.error_class == ErrorClass::kPause);
+      CHECK(outcome.error.code == postgresql::kSchemaChangedCode);
+      CHECK(Count(table) == 1);
+      CHECK(executor().connected());
+    }
+  }
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a modifier that changed counts as another type",
+                 "[postgresql]") {
+  const std::string table = NewTable("id BIGINT, a VARCHAR(10)");
+  const auto schema = Describe(table);
+  db().Execute(absl::StrCat("ALTER TABLE ", table, " ALTER COLUMN a TYPE varchar(5)"));
+  const WriteOutcome outcome =
+      Write(schema, std::vector<Cells>{{{"id", Value::Int(1)}, {"a", Value::Text("x")}}});
+  CHECK(outcome.error.code == postgresql::kSchemaChangedCode);
+  MustWrite(Describe(table), {{{"id", Value::Int(1)}, {"a", Value::Text("x")}}});
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a column or table that is gone pauses",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  db().Execute(absl::StrCat("ALTER TABLE ", table, " DROP COLUMN a"));
+  CHECK(Write(schema, OneRow()).error.code == "42703");
+  db().Execute(absl::StrCat("DROP TABLE ", table));
+  const WriteOutcome outcome = Write(schema, OneRow());
+  CHECK(outcome.error.code == "42P01");
+  CHECK(outcome.error.error_class == ErrorClass::kPause);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: ALTER TYPE waits for a flush that has pinned the column",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  AddTrigger(table, "TRIGGER slow BEFORE INSERT",
+             absl::StrCat("IF EXISTS (SELECT 1 FROM pg_locks WHERE relation = '", table,
+                          "'::regclass AND mode = 'AccessShareLock' AND pid = pg_backend_pid()) ",
+                          "THEN RETURN NEW; END IF; RAISE 'not pinned';"));
+  MustWrite(Describe(table), OneRow());
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: rows that a trigger leaves out are not lost in silence",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  AddTrigger(table, "TRIGGER drops BEFORE INSERT", "RETURN NULL;");
+  const WriteOutcome outcome = Write(Describe(table), OneRow());
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(outcome.error.error_class == ErrorClass::kPause);
+  CHECK(outcome.error.code == postgresql::kRowCountCode);
+}
+
+TEST_CASE_METHOD(
+    PostgresFlushTest,
+    "PostgreSQL: a row that a trigger refuses is the row's fault, its text is kept back",
+    "[postgresql]") {
+  const std::string table = NewTableAB();
+  AddTrigger(table, "TRIGGER refuses BEFORE INSERT",
+             "IF NEW.a = 2 THEN RAISE 'secret %', NEW.a; END IF; RETURN NEW;");
+  const WriteOutcome outcome =
+      Write(Describe(table), std::vector<Cells>{{{"id", Value::Int(1)}, {"a", Value::Int(1)}},
+                                                {{"id", Value::Int(2)}, {"a", Value::Int(2)}}});
+  CHECK(outcome.kind == Kind::kCommitted);
+  REQUIRE(outcome.failures.size() == 1);
+  CHECK(outcome.failures[0].row.row == 1);
+  CHECK(outcome.failures[0].error.code == "P0001");
+  CHECK(outcome.failures[0].error.reason == RejectReason::kConstraint);
+  CHECK(outcome.failures[0].error.message.empty());
+  CHECK(Count(table) == 1);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a server that dies at COMMIT leaves it in doubt",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  AddTrigger(table, "CONSTRAINT TRIGGER dies AFTER INSERT",
+             "PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL;");
+  const WriteOutcome outcome = Write(schema, OneRow());
+  CHECK(outcome.kind == Kind::kInDoubt);
+  CHECK(outcome.error.error_class == ErrorClass::kReconnect);
+  CHECK(outcome.error.code == "57P01");
+  CHECK_FALSE(executor().connected());
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: an error at COMMIT that is no constraint's is in doubt",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  AddTrigger(table, "CONSTRAINT TRIGGER fails AFTER INSERT",
+             "RAISE 'disk' USING ERRCODE = '53100'; RETURN NULL;");
+  const WriteOutcome outcome = Write(schema, OneRow());
+  CHECK(outcome.kind == Kind::kInDoubt);
+  CHECK(outcome.error.error_class == ErrorClass::kPause);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a serialization failure at COMMIT is certain",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  AddTrigger(table, "CONSTRAINT TRIGGER fails AFTER INSERT",
+             "RAISE 'again' USING ERRCODE = '40001'; RETURN NULL;");
+  const WriteOutcome outcome = Write(schema, OneRow());
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(outcome.error.error_class == ErrorClass::kRetry);
+  CHECK(Count(table) == 0);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a transaction that a trigger ends is not committed", "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  AddTrigger(table, "TRIGGER dies BEFORE INSERT",
+             "PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW;");
+  const WriteOutcome outcome = Write(schema, OneRow());
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(outcome.error.error_class == ErrorClass::kReconnect);
+  CHECK_FALSE(executor().connected());
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a statement that takes too long is cancelled",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  AddTrigger(table, "TRIGGER slow BEFORE INSERT", "PERFORM pg_sleep(60); RETURN NEW;");
+  PostgresOptions options;
+  options.dsn = PostgresTestDsn();
+  options.statement_timeout_ms = 100;
+  const RowBlock block = Block(*schema, OneRow());
+  const WriteOutcome outcome = MakePostgresExecutor(options)->Write(PlanWrite(schema, {&block}));
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(outcome.error.code == "57014");
+  CHECK(outcome.error.error_class == ErrorClass::kRetry);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a COMMIT that is not answered in time is in doubt",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  // statement_timeout does not reach into COMMIT: the client itself must give up.
+  AddTrigger(table, "CONSTRAINT TRIGGER slow AFTER INSERT", "PERFORM pg_sleep(8); RETURN NULL;");
+  PostgresOptions options;
+  options.dsn = PostgresTestDsn();
+  options.statement_timeout_ms = 100;
+  const RowBlock block = Block(*schema, OneRow());
+  const auto executor = MakePostgresExecutor(options);
+  const WriteOutcome outcome = executor->Write(PlanWrite(schema, {&block}));
+  CHECK(outcome.kind == Kind::kInDoubt);
+  CHECK(outcome.error.code == postgresql::kTimeoutCode);
+  CHECK(outcome.error.error_class == ErrorClass::kReconnect);
+  CHECK_FALSE(executor->connected());
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: commits are synchronous whatever the role's setting",
+                 "[postgresql]") {
+  const std::string table = NewTable("id BIGINT, a BIGINT, mode TEXT");
+  AddTrigger(table, "TRIGGER looks BEFORE INSERT",
+             "NEW.mode := current_setting('synchronous_commit'); RETURN NEW;");
+  db().Execute("ALTER ROLE CURRENT_USER SET synchronous_commit = off");
+  const WriteOutcome outcome = Write(Describe(table), OneRow());
+  db().Execute("ALTER ROLE CURRENT_USER RESET synchronous_commit");
+  CHECK(outcome.kind == Kind::kCommitted);
+  CHECK(Rows(table, "mode") == std::vector<std::string>{"on"});
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: equal keys that differ in bytes are applied in order",
+                 "[postgresql]") {
+  const std::string table = NewTable("id NUMERIC PRIMARY KEY, a BIGINT");
+  const auto schema = Describe(table, Conflict::kUpdate);
+  REQUIRE_FALSE(schema->CanCoalesce());
+  std::vector<Cells> rows;
+  for (int64_t i = 0; i < 20; ++i)
+    rows.push_back({{"id", Value::Int(i % 3)}, {"a", Value::Int(i)}});
+  MustWrite(schema, rows);
+  CHECK(Rows(table, "id, a") == std::vector<std::string>{"0|18", "1|19", "2|17"});
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: replace sets what was not sent to its default",
+                 "[postgresql]") {
+  const std::string table = NewTable(
+      "id BIGINT PRIMARY KEY, a BIGINT DEFAULT 7, b TEXT, s SERIAL, twice BIGINT GENERATED ALWAYS "
+      "AS "
+      "(a * 2) STORED");
+  const auto schema = Describe(table, Conflict::kReplace);
+  MustWrite(schema, {{{"id", Value::Int(1)},
+                      {"a", Value::Int(1)},
+                      {"b", Value::Text("x")},
+                      {"s", Value::Int(100)}}});
+  MustWrite(schema, {{{"id", Value::Int(1)}, {"b", Value::Null()}}});
+  CHECK(Rows(table, "id, a, b, s, twice") == std::vector<std::string>{"1|7|NULL|1|14"});
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: rows without a single column are written too",
+                 "[postgresql]") {
+  const std::string table = NewTable("id BIGSERIAL PRIMARY KEY, a BIGINT DEFAULT 5");
+  MustWrite(Describe(table), {{}, {{"a", Value::Int(1)}}, {}});
+  CHECK(Count(table) == 3);
+  CHECK(Count(table, "a = 5") == 2);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: nothing of a flush is left in the session",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table, Conflict::kReplace);
+  for (int64_t i = 0; i < 3; ++i)
+    MustWrite(schema, {{{"id", Value::Int(i)}}, {{"id", Value::Int(9)}, {"a", Value::Int(i)}}});
+  CHECK(db().Query("SELECT 1 FROM pg_class WHERE relname LIKE 'batchsql\\_stage%'").empty());
+  CHECK(db().Query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'contract\\_%' "
+                   "AND state <> 'idle'")
+            .empty());
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a wrong password and a missing database ask for a person",
+                 "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  const RowBlock block = Block(*schema, OneRow());
+  const auto error_of = [&](const std::string& wrong) {
+    PostgresOptions options;
+    options.dsn = wrong;
+    const WriteOutcome outcome = MakePostgresExecutor(options)->Write(PlanWrite(schema, {&block}));
+    CHECK(outcome.kind == Kind::kNotCommitted);
+    return outcome.error;
+  };
+  const DatabaseError password = error_of(PostgresTestDsn("password=wrong"));
+  CHECK(password.code == "28P01");
+  CHECK(password.error_class == ErrorClass::kPause);
+  const DatabaseError database = error_of(PostgresTestDsn("dbname=no_such_database"));
+  CHECK(database.code == "3D000");
+  CHECK(database.error_class == ErrorClass::kPause);
+  const DatabaseError nobody = error_of("postgresql://u@127.0.0.1:1/d");
+  CHECK(nobody.error_class == ErrorClass::kReconnect);
+}
+
+}  // namespace
+}  // namespace batchsql::contract
