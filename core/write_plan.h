@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -17,7 +16,7 @@ namespace batchsql {
 struct RowRef {
   uint32_t block = 0;
   uint32_t row = 0;
-  auto operator<=>(const RowRef&) const = default;
+  bool operator==(const RowRef&) const = default;
   template <typename H>
   friend H AbslHashValue(H h, const RowRef& ref) {
     return H::combine(std::move(h), ref.block, ref.row);
