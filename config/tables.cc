@@ -29,10 +29,13 @@ class FirstSeen {
   std::map<std::string, std::string> seen_;
 };
 
+// Those that have a good name.
 std::string TargetNames(const Options& options) {
-  return absl::StrJoin(options.targets, ", ", [](std::string* out, const TargetOptions& target) {
-    absl::StrAppend(out, target.name);
-  });
+  std::vector<std::string> names;
+  for (const TargetOptions& target : options.targets) {
+    if (!target.name.empty()) names.push_back(target.name);
+  }
+  return absl::StrJoin(names, ", ");
 }
 
 bool IsTargetName(std::string_view name) {
@@ -66,6 +69,7 @@ TargetOptions ReadTarget(Reader& reader) {
   }
   if (reader.Read("name", &target.name) && !IsTargetName(target.name)) {
     reader.Fail("name", "expected at most 64 letters, digits, '_', '-' or '.': it becomes a label");
+    target.name.clear();  // may be a misplaced DSN: no error may show it
   }
   ReadDsn(reader, kind, &target.dsn);
   reader.ReadInteger("connections_max", &target.connections_max, {1, 1000, "connections"});

@@ -53,28 +53,46 @@ uint64_t Budget::ReserveWhenFree(uint64_t bytes, Callback callback) {
 
 bool Budget::Cancel(uint64_t ticket) {
   Callback dropped;  // destroyed without the lock
-  MutexLock lock(mutex_);
-  const auto found = std::find_if(waiters_.begin(), waiters_.end(),
-                                  [&](const Waiter& waiter) { return waiter.ticket == ticket; });
-  if (found == waiters_.end()) return false;
-  dropped = std::move(found->callback);
-  waiters_.erase(found);
+  {
+    MutexLock lock(mutex_);
+    const auto found = std::find_if(waiters_.begin(), waiters_.end(),
+                                    [&](const Waiter& waiter) { return waiter.ticket == ticket; });
+    if (found == waiters_.end()) return false;
+    dropped = std::move(found->callback);
+    waiters_.erase(found);
+  }
+  GrantWaiters();  // those behind it may fit
   return true;
 }
 
 void Budget::Adjust(uint64_t give_back, uint64_t take) {
-  std::vector<Granted> granted;
   {
     MutexLock lock(mutex_);
     used_ = used_ - give_back + take;
-    while (!waiters_.empty() && Fits(waiters_.front().bytes)) {
-      Waiter& waiter = waiters_.front();
-      used_ += waiter.bytes;
-      granted.push_back({std::move(waiter.callback), Reservation(this, waiter.bytes)});
-      waiters_.pop_front();
-    }
+    if (waiters_.empty() || !Fits(waiters_.front().bytes)) return;
   }
-  for (Granted& grant : granted) grant.callback(std::move(grant.reservation));
+  GrantWaiters();
+}
+
+// A callback may give bytes back, which comes here again: the loop that called it goes on then, so
+// that the stack does not grow with the number of waiters.
+void Budget::GrantWaiters() {
+  thread_local const Budget* granting = nullptr;
+  if (granting == this) return;
+  const Budget* const outer = std::exchange(granting, this);
+  while (std::optional<Granted> granted = NextGranted()) {
+    granted->callback(std::move(granted->reservation));
+  }
+  granting = outer;
+}
+
+std::optional<Budget::Granted> Budget::NextGranted() {
+  MutexLock lock(mutex_);
+  if (waiters_.empty() || !Fits(waiters_.front().bytes)) return std::nullopt;
+  Waiter waiter = std::move(waiters_.front());
+  waiters_.pop_front();
+  used_ += waiter.bytes;
+  return Granted{std::move(waiter.callback), Reservation(this, waiter.bytes)};
 }
 
 void Budget::Close() {

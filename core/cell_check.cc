@@ -32,9 +32,10 @@ CheckedCell Bytes(std::string_view bytes) { return {RejectReason::kNone, 0, byte
 template <typename T>
 RejectReason ParseInteger(std::string_view text, T* value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  // Too many digits say nothing before the end is seen: they may belong to `1000…0e-20`.
+  if (end != text.data() + text.size()) return RejectReason::kWrongType;
   if (error == std::errc::result_out_of_range) return RejectReason::kOutOfRange;
-  if (error != std::errc() || end != text.data() + text.size()) return RejectReason::kWrongType;
-  return RejectReason::kNone;
+  return error == std::errc() ? RejectReason::kNone : RejectReason::kWrongType;
 }
 
 // `1.0` and `1e3` are integers too, where the text is a number and not merely looks like one.
@@ -140,8 +141,10 @@ CheckedCell CheckBool(const Value& value) {
 
 template <typename T>
 RejectReason ParseReal(std::string_view text, T* real) {
-  // from_chars takes no leading plus, and "nan(…)" which is no number to us.
-  if (text.empty() || text.back() == ')') return RejectReason::kWrongType;
+  // from_chars takes no leading plus, but "nan(…)" and hexadecimal, which are no numbers to us.
+  if (text.empty() || text.back() == ')' || text.find_first_of("xX") != std::string_view::npos) {
+    return RejectReason::kWrongType;
+  }
   const auto result = absl::from_chars(text.data(), text.data() + text.size(), *real);
   if (result.ptr != text.data() + text.size()) return RejectReason::kWrongType;
   if (result.ec == std::errc::result_out_of_range) {
@@ -218,12 +221,14 @@ CheckedCell CheckDecimal(const Column& column, const Value& value, std::string* 
     case Kind::kNumber:
       break;
     case Kind::kInt:
-      text = {buffer, static_cast<size_t>(
-                          std::to_chars(buffer, buffer + sizeof(buffer), value.integer).ptr - buffer)};
+      text = {buffer,
+              static_cast<size_t>(
+                  std::to_chars(buffer, buffer + sizeof(buffer), value.integer).ptr - buffer)};
       break;
     case Kind::kUint:
-      text = {buffer, static_cast<size_t>(
-                          std::to_chars(buffer, buffer + sizeof(buffer), value.natural).ptr - buffer)};
+      text = {buffer,
+              static_cast<size_t>(
+                  std::to_chars(buffer, buffer + sizeof(buffer), value.natural).ptr - buffer)};
       break;
     case Kind::kDouble:
       if (std::isinf(value.real)) return Refuse(RejectReason::kOutOfRange);
@@ -311,6 +316,8 @@ CheckedCell CheckTimestamp(const Column& column, const Value& value) {
   return micros ? MicrosInRange(column, *micros) : Refuse(RejectReason::kWrongType);
 }
 
+int HexDigit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
+
 CheckedCell CheckUuid(const Value& value, std::string* scratch) {
   if (value.kind == Kind::kBytes) {
     return value.text.size() == 16 ? Bytes(value.text) : Refuse(RejectReason::kWrongType);
@@ -328,7 +335,10 @@ CheckedCell CheckUuid(const Value& value, std::string* scratch) {
     if (!hyphen_here) digits[count++] = static_cast<char>(c);
   }
   if (count != 32) return Refuse(RejectReason::kWrongType);
-  *scratch = absl::HexStringToBytes(absl::string_view(digits, count));
+  scratch->resize(16);
+  for (size_t i = 0; i < 16; ++i) {
+    (*scratch)[i] = static_cast<char>(HexDigit(digits[2 * i]) << 4 | HexDigit(digits[2 * i + 1]));
+  }
   return Bytes(*scratch);
 }
 

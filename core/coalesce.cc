@@ -26,29 +26,29 @@ class Keys {
  public:
   Keys(const TableSchema& schema, absl::Span<const RowBlock* const> blocks) : schema_(schema) {
     for (uint32_t block = 0; block < blocks.size(); ++block) ReadBlock(*blocks[block], block);
-    if (!ends_.empty()) strictly_ascending_ = CheckAscending();
+    if (whole_) strictly_ascending_ = CheckAscending();
   }
 
   size_t size() const { return rows_.size(); }
   RowRef row(size_t index) const { return rows_[index]; }
-  // Empty for a row without a whole key.
   absl::string_view key(size_t index) const {
     const size_t begin = index == 0 ? 0 : ends_[index - 1];
     return absl::string_view(bytes_).substr(begin, ends_[index] - begin);
   }
+  // Every row has a whole key; only then are keys and their order of use.
+  bool whole() const { return whole_; }
   bool strictly_ascending() const { return strictly_ascending_; }
 
  private:
   void ReadBlock(const RowBlock& block, uint32_t index) {
     std::vector<std::pair<ColumnView, ColumnType>> columns;
-    bool whole = true;
     for (uint16_t column : schema_.conflict_key()) {
       ColumnView view;
-      whole = whole && block.FindColumn(column, &view);
+      whole_ = whole_ && block.FindColumn(column, &view);
       columns.emplace_back(view, schema_.column(column).type);
     }
-    for (uint32_t row = 0; row < block.rows(); ++row) {
-      if (whole) AppendKey(columns, row);
+    for (uint32_t row = 0; whole_ && row < block.rows(); ++row) {
+      AppendKey(columns, row);
       ends_.push_back(bytes_.size());
       rows_.push_back({index, row});
     }
@@ -56,9 +56,10 @@ class Keys {
 
   void AppendKey(const std::vector<std::pair<ColumnView, ColumnType>>& columns, uint32_t row) {
     for (const auto& [view, type] : columns) {
-      if (view.state(row) != CellState::kValue) return;
-    }
-    for (const auto& [view, type] : columns) {
+      if (view.state(row) != CellState::kValue) {
+        whole_ = false;
+        return;
+      }
       if (!IsVariable(type)) {
         const uint64_t sign = type == ColumnType::kUint64 ? 0 : uint64_t{1} << 63;
         AppendBigEndian(view.u64(row) ^ sign, &bytes_);
@@ -71,8 +72,8 @@ class Keys {
   }
 
   bool CheckAscending() const {
-    for (size_t i = 0; i < size(); ++i) {
-      if (key(i).empty() || (i > 0 && key(i - 1) >= key(i))) return false;
+    for (size_t i = 1; i < size(); ++i) {
+      if (key(i - 1) >= key(i)) return false;
     }
     return true;
   }
@@ -81,6 +82,7 @@ class Keys {
   std::string bytes_;
   std::vector<size_t> ends_;
   std::vector<RowRef> rows_;
+  bool whole_ = true;
   bool strictly_ascending_ = false;
 };
 
@@ -92,8 +94,9 @@ class Merger {
     builder_.Start(schema);
   }
 
-  // Row of the merged block that stands for `rows`, which are in LSN order. A column that a conflict
-  // updates takes the last cell that is there; any other keeps what the first row would insert.
+  // Row of the merged block that stands for `rows`, which are in LSN order. A column that a
+  // conflict updates takes the last cell that is there; any other keeps what the first row would
+  // insert.
   uint32_t Merge(absl::Span<const RowRef> rows) {
     for (size_t i = 0; i < schema_.columns().size(); ++i) {
       const auto column = static_cast<uint16_t>(i);
@@ -149,6 +152,10 @@ RowRef Choose(const TableSchema& schema, uint32_t merged_block, const std::vecto
 CoalescedRows Coalesce(const TableSchema& schema, absl::Span<const RowBlock* const> blocks) {
   CoalescedRows result;
   const Keys keys(schema, blocks);
+  if (!keys.whole()) {
+    result.unsortable = true;
+    return result;
+  }
   if (keys.strictly_ascending()) {
     for (size_t i = 0; i < keys.size(); ++i) result.rows.push_back(keys.row(i));
     return result;
@@ -156,12 +163,7 @@ CoalescedRows Coalesce(const TableSchema& schema, absl::Span<const RowBlock* con
 
   RowsByKey by_key;
   std::vector<absl::string_view> order;
-  std::vector<RowRef> keyless;
   for (size_t i = 0; i < keys.size(); ++i) {
-    if (keys.key(i).empty()) {
-      keyless.push_back(keys.row(i));
-      continue;
-    }
     std::vector<RowRef>& rows = by_key[keys.key(i)];
     if (rows.empty()) order.push_back(keys.key(i));
     rows.push_back(keys.row(i));
@@ -180,7 +182,6 @@ CoalescedRows Coalesce(const TableSchema& schema, absl::Span<const RowBlock* con
     result.absorbed += rows.size() - 1;
     result.originals.emplace(chosen, std::move(rows));
   }
-  result.rows.insert(result.rows.end(), keyless.begin(), keyless.end());
   result.merged = merger.Finish();
   return result;
 }

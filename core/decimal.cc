@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "absl/container/inlined_vector.h"
+
 namespace batchsql {
 namespace {
 
@@ -86,11 +88,10 @@ RejectReason CanonicalDecimal(std::string_view text, uint32_t precision, uint32_
   const std::optional<int64_t> exponent = ParseExponent(text);
   if (!exponent) return RejectReason::kWrongType;
 
-  std::string all;
-  all.reserve(integer.size() + fraction.size());
-  all.append(integer).append(fraction);
+  absl::InlinedVector<char, 128> all(integer.begin(), integer.end());
+  all.insert(all.end(), fraction.begin(), fraction.end());
   int64_t point = static_cast<int64_t>(integer.size()) + *exponent;
-  const std::string_view digits = Trim(all, &point);
+  const std::string_view digits = Trim({all.data(), all.size()}, &point);
   const int64_t fraction_digits = static_cast<int64_t>(digits.size()) - point;
   const int64_t integer_max =
       precision == 0 ? kIntegerDigitsMax : int64_t{precision} - int64_t{scale};

@@ -30,16 +30,16 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
       clock_(clock) {
   for (const auto& [name, target] : targets_) {
     const Target* observed = target.get();
-    metrics_->AddTarget(name, {[observed] { return observed->connections(); },
-                               [this, observed] {
-                                 for (Pipeline* pipeline : pipelines()) {
-                                   if (&pipeline->target() == observed &&
-                                       pipeline->status().queued_rows > 0) {
-                                     return true;
-                                   }
-                                 }
-                                 return false;
-                               }});
+    metrics_->AddTarget(
+        name, {[observed] { return observed->connections(); },
+               [this, observed] {
+                 for (Pipeline* pipeline : pipelines()) {
+                   if (&pipeline->target() == observed && pipeline->status().queued_rows > 0) {
+                     return true;
+                   }
+                 }
+                 return false;
+               }});
   }
   metrics_->SetBufferProbe([budget] {
     return static_cast<double>(budget->used_bytes()) / static_cast<double>(budget->bytes_max());
@@ -58,8 +58,8 @@ absl::StatusOr<Pipeline*> Ingestor::Make(TableRule rule) {
   }
   PipelineMetrics* metrics = metrics_->AddPipeline(rule.target, rule.options.table.ToString());
   std::string label = rule.options.label;
-  auto pipeline = std::make_unique<Pipeline>(std::move(rule.options), target->second.get(), metrics,
-                                             clock_);
+  auto pipeline =
+      std::make_unique<Pipeline>(std::move(rule.options), target->second.get(), metrics, clock_);
   return pipelines_.emplace(std::move(label), std::move(pipeline)).first->second.get();
 }
 
@@ -78,8 +78,7 @@ absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
   // `target/table` where the table is known by its short name.
   if (const size_t slash = table.find('/'); slash != std::string_view::npos) {
     const auto found = pipelines_.find(table.substr(slash + 1));
-    if (found != pipelines_.end() &&
-        found->second->target().name() == table.substr(0, slash)) {
+    if (found != pipelines_.end() && found->second->target().name() == table.substr(0, slash)) {
       return found->second.get();
     }
   }
@@ -87,19 +86,25 @@ absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
 }
 
 absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
-  const absl::StatusOr<TableName> name = ParseTableName(table);
+  // A slash only ever parts the target from the table.
+  const size_t slash = table.find('/');
+  const bool has_target = slash != std::string_view::npos;
+  const absl::StatusOr<TableName> name =
+      ParseTableName(has_target ? table.substr(slash + 1) : table);
   if (!name.ok()) return name.status();
-  if (!options_.any_table.has_value()) {
+  if (!options_.any_table.has_value() ||
+      (has_target && table.substr(0, slash) != options_.any_table->target)) {
     return absl::NotFoundError(
-        absl::StrCat("the configuration has no table ", AsAbsl(table), " and no rule `*`"));
+        absl::StrCat("the configuration has no table ", AsAbsl(table), " and no rule `*` for it"));
   }
   if (pipelines_.size() >= options_.tables_max) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the daemon serves limits.tables_max = ", options_.tables_max,
-                     " tables already"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the daemon serves limits.tables_max = ", options_.tables_max, " tables already"));
   }
   TableRule rule = *options_.any_table;
-  rule.options.label = std::string(table);
+  // By its short name, unless that is another target's table.
+  const std::string short_name = name->ToString();
+  rule.options.label = pipelines_.contains(short_name) ? std::string(table) : short_name;
   rule.options.table = *name;
   return Make(std::move(rule));
 }

@@ -1,16 +1,14 @@
 #include "core/json_text.h"
 
-#include <string>
+#include "absl/container/inlined_vector.h"
 
 namespace batchsql {
 namespace {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsHex(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-// Walks one JSON text without recursion: the open brackets are kept in a string.
+// Walks one JSON text without recursion: the open brackets are kept in a vector.
 class Checker {
  public:
   Checker(std::string_view text, uint32_t depth_max) : rest_(text), depth_max_(depth_max) {}
@@ -137,8 +135,8 @@ class Checker {
 
   std::string_view rest_;
   uint32_t depth_max_;
-  std::string open_;    // closing brackets of what is open
-  bool fresh_ = false;  // the innermost bracket has no element yet
+  absl::InlinedVector<char, 64> open_;  // closing brackets of what is open
+  bool fresh_ = false;                  // the innermost bracket has no element yet
 };
 
 }  // namespace

@@ -59,7 +59,7 @@ void AppendValue(std::string_view value, std::string* line) {
     } else if (c == '\n') {
       line->append("\\n");
     } else {
-      line->push_back(static_cast<unsigned char>(c) < ' ' ? ' ' : c);
+      line->push_back(static_cast<unsigned char>(c) < ' ' || c == 0x7F ? ' ' : c);
     }
   }
   line->push_back('"');

@@ -26,8 +26,8 @@ class TargetActivity {
   void AttemptMade(bool failed);
   void RowsEnded(uint64_t committed, uint64_t refused_or_lost);
 
-  // Failed attempts ÷ attempts over the last 60 s, 0–1. Without attempts: the value before when rows
-  // wait, else 0.
+  // Failed attempts ÷ attempts over the last 60 s, 0–1. Without attempts: the value before when
+  // rows wait, else 0.
   double ErrorRate(bool rows_wait);
   // Committed rows ÷ rows that ended in the last hour, 0–1; 1 when none ended.
   double IntegrityRate();
@@ -49,6 +49,8 @@ class PipelineMetrics {
                       double duration_ms);
   void AttemptSucceeded();
   void AttemptFailed();
+  // Accepted rows that no longer fit a table that was altered.
+  void RowsRefused(uint64_t rows);
   void RowsLost(uint64_t rows);
 
  private:
@@ -66,7 +68,7 @@ class PipelineMetrics {
   prometheus::Histogram* duration_ms_ = nullptr;
   prometheus::Histogram* batch_size_ = nullptr;
   Mutex mutex_;
-  RollingCount recent_rows_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(10), 10};
+  RollingCount recent_rows_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(10), 100};
 };
 
 // All series of the process, behind one door: docs/monitoring.md lists them. Thread-safe; outlives

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 
 namespace batchsql {
 
@@ -32,13 +33,15 @@ absl::StatusOr<Conflict> ParseConflict(std::string_view text) {
 }
 
 absl::StatusOr<TableName> ParseTableName(std::string_view text) {
+  // A view without data would be split into no part at all.
+  if (text.empty()) return absl::InvalidArgumentError("table name is empty");
   if (text.size() > 255) return absl::InvalidArgumentError("table name is longer than 255 bytes");
-  if (text.find('\0') != std::string_view::npos) {
-    return absl::InvalidArgumentError("table name holds a NUL");
-  }
+  const Utf8Facts facts = InspectUtf8(text);
+  if (!facts.valid) return absl::InvalidArgumentError("table name is not valid UTF-8");
+  if (facts.has_nul) return absl::InvalidArgumentError("table name holds a NUL");
   const std::vector<absl::string_view> parts = absl::StrSplit(AsAbsl(text), '.');
   for (absl::string_view part : parts) {
-    if (part.empty()) return absl::InvalidArgumentError("table name is empty, or a part of it is");
+    if (part.empty()) return absl::InvalidArgumentError("a part of the table name is empty");
   }
   if (parts.size() > 2) {
     return absl::InvalidArgumentError("table name has more than the two parts schema.name");

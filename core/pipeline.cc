@@ -65,8 +65,8 @@ absl::Status Pipeline::Submit(QueuedBlock block) {
     status_.rejected_rows += rows;
     block.receipt.Dismiss();
     if (draining_) return absl::UnavailableError("the daemon is stopping");
-    return absl::UnavailableError(absl::StrCat("the pipeline of table ", options_.label,
-                                               " stopped: ", status_.last_error));
+    return absl::UnavailableError(
+        absl::StrCat("the pipeline of table ", options_.label, " stopped: ", status_.last_error));
   }
   block.first_lsn = next_lsn_;
   block.accepted_at = clock_->Now();
@@ -94,7 +94,8 @@ void Pipeline::Drain(TimePoint deadline) {
   std::vector<std::thread> flushers;
   {
     MutexLock lock(mutex_);
-    if (!draining_) drain_deadline_ = deadline;
+    if (draining_) return;
+    drain_deadline_ = deadline;
     draining_ = true;
     flushers.swap(flushers_);
     wake_.NotifyAll();
@@ -138,20 +139,21 @@ void Pipeline::RunFlusher() {
 Pipeline::Work Pipeline::NextWork() {
   MutexLock lock(mutex_);
   Work work;
-  while (!TakeWork(&work)) {
-    const std::optional<TimePoint> due = NextDue();
+  while (true) {
+    // One look at the clock: what falls due between two would be neither taken nor waited for.
+    const TimePoint now = clock_->Now();
+    if (TakeWork(now, &work)) return work;
+    const std::optional<TimePoint> due = NextDue(now);
     if (due.has_value()) {
       clock_->WaitUntil(wake_, mutex_, *due);
     } else {
       wake_.Wait(mutex_);
     }
   }
-  return work;
 }
 
 // When there may be work without anybody's notice; nullopt: not before a notice.
-std::optional<TimePoint> Pipeline::NextDue() const {
-  const TimePoint now = clock_->Now();
+std::optional<TimePoint> Pipeline::NextDue(TimePoint now) const {
   std::optional<TimePoint> due;
   for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_}) {
     if (candidate.has_value() && *candidate > now && (!due.has_value() || *candidate < *due)) {
@@ -166,15 +168,15 @@ uint32_t Pipeline::FlushersAllowed() const {
   return schema_ != nullptr && schema_->IsAppendOnly() ? options_.flushers : 1;
 }
 
-bool Pipeline::TakeWork(Work* work) {
+bool Pipeline::TakeWork(TimePoint now, Work* work) {
   // A drain waits for flushes under way: what they cannot write in parts comes back to the queue.
-  const bool expired = draining_ && clock_->Now() >= drain_deadline_;
+  const bool expired = draining_ && now >= drain_deadline_;
   if (expired || (draining_ && batcher_.empty() && flushing_ == 0)) {
     work->stop = true;
     return true;
   }
   if (opening_) return false;
-  if (reopen_at_.has_value() && clock_->Now() >= *reopen_at_) {
+  if (reopen_at_.has_value() && now >= *reopen_at_) {
     reopen_at_.reset();
     opens_.push_back({{}, [](const absl::StatusOr<Schema>&) {}});
   }
@@ -185,7 +187,7 @@ bool Pipeline::TakeWork(Work* work) {
     return true;
   }
   if (flushing_ >= FlushersAllowed()) return false;
-  if (!batcher_.Due(clock_->Now()) && !(draining_ && !batcher_.empty())) return false;
+  if (!batcher_.Due(now) && !(draining_ && !batcher_.empty())) return false;
   work->batch = batcher_.Take();
   ++flushing_;
   flushing_rows_ += work->batch.rows;
@@ -196,6 +198,7 @@ bool Pipeline::TakeWork(Work* work) {
 void Pipeline::SetState(PipelineState state, const std::string& code) {
   {
     MutexLock lock(mutex_);
+    if (status_.state == PipelineState::kStopped) return;  // for good
     const bool changed = status_.state != state;
     status_.state = state;
     status_.last_error = code;
@@ -203,12 +206,19 @@ void Pipeline::SetState(PipelineState state, const std::string& code) {
   }
   const LogLevel level = state == PipelineState::kRunning ? LogLevel::kInfo : LogLevel::kWarning;
   Log(level, "pipeline changed state",
-      {{"table", options_.label}, {"state", std::string(PipelineStateName(state))}, {"code", code}});
+      {{"table", options_.label},
+       {"state", std::string(PipelineStateName(state))},
+       {"code", code}});
 }
 
 void Pipeline::RunOpens(std::deque<OpenRequest> opens) {
+  // Many may wait for a database that is away: they share its answer, and its time-out.
+  absl::Status unreachable;
   for (OpenRequest& open : opens) {
-    open.callback(OpenOnce(open.shape));
+    absl::StatusOr<Schema> opened =
+        unreachable.ok() ? OpenOnce(open.shape) : absl::StatusOr<Schema>(unreachable);
+    if (absl::IsUnavailable(opened.status())) unreachable = opened.status();
+    open.callback(std::move(opened));
   }
   MutexLock lock(mutex_);
   opening_ = false;
@@ -255,8 +265,7 @@ absl::StatusOr<TableSchema> Pipeline::DescribeOrCreate(Executor& executor,
         !status.ok()) {
       return status;
     }
-    Log(LogLevel::kInfo, "table created",
-        {{"table", options_.label}, {"target", target_->name()}});
+    Log(LogLevel::kInfo, "table created", {{"table", options_.label}, {"target", target_->name()}});
     return executor.Describe(options_.table, options_.rule);
   }
   if (!described.ok() || !options_.add_columns) return described;

@@ -84,13 +84,25 @@ void Pipeline::RunFlush(Batch batch) {
               Backoff(options_.backoff_base, options_.backoff_max, seed),
               Backoff(std::chrono::seconds(1), options_.probe_interval_max, seed)};
   if (const Schema current = schema(); flush.batch.schema != current) AdoptSchema(flush, current);
-  while (!flush.batch.blocks.empty() && Attempt(flush) == AttemptResult::kAgain) {
+  while (!flush.batch.blocks.empty() && !AnswerIfStopped(flush) &&
+         Attempt(flush) == AttemptResult::kAgain) {
   }
   MutexLock lock(mutex_);
   --flushing_;
-  flushing_rows_ -= flush.batch.rows;
-  flushing_bytes_ -= flush.batch.bytes;
   wake_.NotifyAll();
+}
+
+// What was queued when the pipeline stopped. True: answered.
+bool Pipeline::AnswerIfStopped(Flush& flush) {
+  std::string code;
+  {
+    MutexLock lock(mutex_);
+    if (status_.state != PipelineState::kStopped) return false;
+    code = status_.last_error;
+  }
+  AnswerFlush(flush, absl::UnavailableError(absl::StrCat("the pipeline of table ", options_.label,
+                                                         " stopped: ", code)));
+  return true;
 }
 
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
@@ -112,8 +124,8 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
       {{"table", options_.label},
        {"code", outcome.error.code},
        {"rows", absl::StrCat(flush.batch.rows)}});
-  AnswerAll(flush.batch, absl::AbortedError("the answer to the commit did not come; the rows may "
-                                            "or may not be in the table"));
+  AnswerFlush(flush, absl::AbortedError("the answer to the commit did not come; the rows may "
+                                        "or may not be in the table"));
   return AttemptResult::kAnswered;
 }
 
@@ -144,25 +156,25 @@ Pipeline::AttemptResult Pipeline::Retry(Flush& flush, const DatabaseError& error
   const bool about_size = error.error_class == ErrorClass::kRetry;
   if (about_size && ++flush.failures % kFailuresBeforeHalving == 0) Halve(flush);
   if (WaitBeforeRetry(flush.backoff.Next())) return AttemptResult::kAgain;
-  AnswerAll(flush.batch, absl::UnavailableError("the daemon stopped before the rows were written"));
+  AnswerFlush(flush, absl::UnavailableError("the daemon stopped before the rows were written"));
   return AttemptResult::kAnswered;
 }
 
 Pipeline::AttemptResult Pipeline::Probe(Flush& flush, const DatabaseError& error) {
   SetState(PipelineState::kPaused, error.code);
   if (!WaitBeforeRetry(flush.probes.Next())) {
-    AnswerAll(flush.batch,
-              absl::UnavailableError("the daemon stopped before the rows were written"));
+    AnswerFlush(flush, absl::UnavailableError("the daemon stopped before the rows were written"));
     return AttemptResult::kAnswered;
   }
   Redescribe(flush);
+  // No row is left that could show whether the table works again: the next ones will.
+  if (flush.batch.blocks.empty()) SetState(PipelineState::kRunning, "");
   return AttemptResult::kAgain;
 }
 
 Pipeline::AttemptResult Pipeline::Stop(Flush& flush, const DatabaseError& error) {
   SetState(PipelineState::kStopped, error.code);
-  AnswerAll(flush.batch, absl::UnavailableError(absl::StrCat(
-                             "the pipeline of table ", options_.label, " stopped: ", error.code)));
+  AnswerIfStopped(flush);
   return AttemptResult::kAnswered;
 }
 
@@ -210,21 +222,28 @@ void Pipeline::AdoptSchema(Flush& flush, const Schema& schema) {
   std::vector<QueuedBlock> kept;
   std::vector<QueuedBlock> emptied;
   uint64_t rows = 0;
+  uint64_t bytes = 0;
   for (QueuedBlock& block : flush.batch.blocks) {
     const bool left = RebuildBlock(*flush.batch.schema, *schema, builder, block);
     block.schema = schema;
-    if (left) rows += block.rows.rows();
+    if (left) {
+      rows += block.rows.rows();
+      bytes += block.rows.size_bytes();
+    }
     (left ? kept : emptied).push_back(std::move(block));
   }
   const uint64_t refused = flush.batch.rows - rows;
   flush.batch.blocks = std::move(kept);
   flush.batch.schema = schema;
-  flush.batch.rows = rows;
   {
     MutexLock lock(mutex_);
     flushing_rows_ -= refused;
+    flushing_bytes_ = flushing_bytes_ - flush.batch.bytes + bytes;
     status_.failed_rows += refused;
   }
+  flush.batch.rows = rows;
+  flush.batch.bytes = bytes;
+  if (refused > 0) metrics_->RowsRefused(refused);
   for (QueuedBlock& block : emptied) block.receipt.Finish({absl::OkStatus(), block.refused});
 }
 
@@ -242,6 +261,8 @@ void Pipeline::Commit(Flush& flush, const WriteOutcome& outcome) {
     status_.coalesced_rows += outcome.coalesced_rows;
     status_.committed_rows += committed;
     status_.failed_rows += refused;
+    flushing_rows_ -= batch.rows;
+    flushing_bytes_ -= batch.bytes;
   }
   metrics_->FlushCommitted(batch.rows, committed, refused,
                            MillisecondsBetween(flush.started, clock_->Now()));
@@ -254,21 +275,34 @@ void Pipeline::Commit(Flush& flush, const WriteOutcome& outcome) {
   }
 }
 
-void Pipeline::AnswerAll(Batch& batch, const absl::Status& status) {
-  uint64_t lost = 0;
-  for (QueuedBlock& block : batch.blocks) {
-    if (block.level == AckLevel::kMemory) lost += block.rows.rows();
-    block.memory.Release();
-    block.receipt.Finish({status, std::move(block.refused)});
+// A client that has its answer no longer finds its rows in the status.
+void Pipeline::AnswerFlush(Flush& flush, const absl::Status& status) {
+  {
+    MutexLock lock(mutex_);
+    flushing_rows_ -= flush.batch.rows;
+    flushing_bytes_ -= flush.batch.bytes;
   }
+  AnswerAll(flush.batch, status);
+}
+
+void Pipeline::AnswerAll(Batch& batch, const absl::Status& status) {
   {
     MutexLock lock(mutex_);
     status_.failed_rows += batch.rows;
   }
-  if (lost == 0) return;
-  metrics_->RowsLost(lost);
-  Log(LogLevel::kError, "rows acknowledged at level MEMORY are lost",
-      {{"table", options_.label}, {"rows", absl::StrCat(lost)}});
+  uint64_t lost = 0;
+  for (const QueuedBlock& block : batch.blocks) {
+    if (block.level == AckLevel::kMemory) lost += block.rows.rows();
+  }
+  if (lost > 0) {
+    metrics_->RowsLost(lost);
+    Log(LogLevel::kError, "rows acknowledged at level MEMORY are lost",
+        {{"table", options_.label}, {"rows", absl::StrCat(lost)}});
+  }
+  for (QueuedBlock& block : batch.blocks) {
+    block.memory.Release();
+    block.receipt.Finish({status, std::move(block.refused)});
+  }
 }
 
 // False when the shutdown's deadline came first.

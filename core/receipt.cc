@@ -1,6 +1,7 @@
 #include "core/receipt.h"
 
 #include <atomic>
+#include <utility>
 
 #include "core/log.h"
 
@@ -10,6 +11,10 @@ namespace {
 std::atomic<uint64_t> abandoned{0};
 
 }  // namespace
+
+// Not inline: where GCC 12 sees a small lambda move in, it warns of the unused bytes of its
+// storage.
+Receipt::Receipt(Listener listener) : listener_(std::move(listener)) {}
 
 Receipt& Receipt::operator=(Receipt&& other) noexcept {
   if (this != &other) {

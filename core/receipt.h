@@ -24,7 +24,7 @@ class Receipt {
  public:
   using Listener = absl::AnyInvocable<void(AckLevel reached, const RequestOutcome& outcome)>;
 
-  explicit Receipt(Listener listener) : listener_(std::move(listener)) {}
+  explicit Receipt(Listener listener);
   Receipt(Receipt&& other) noexcept : listener_(std::exchange(other.listener_, nullptr)) {}
   Receipt& operator=(Receipt&& other) noexcept;
   ~Receipt() { Abandon(); }

@@ -6,13 +6,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/cell_check.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
 
 namespace batchsql {
 namespace {
 
+// Scratch of one column above this is given back after the request that needed it.
+constexpr size_t kScratchBytesMax = size_t{16} << 20;
+
 size_t Align8(size_t size) { return (size + 7) & ~size_t{7}; }
+
+// Zeros from `end` to the next multiple of eight: every byte of a block is defined.
+void PadTo8(char* buffer, size_t end) { std::memset(buffer + end, 0, Align8(end) - end); }
 
 template <typename T>
 T LoadAt(const char* base, size_t index) {
@@ -53,9 +60,15 @@ void RowBlockBuilder::Cells::Clear() {
   name.clear();
   fixed.clear();
   ends.clear();
+  if (heap.capacity() > kScratchBytesMax) heap = {};
   heap.clear();
   states.clear();
   rows = 0;
+}
+
+size_t RowBlockBuilder::Cells::size_bytes() const {
+  return fixed.size() * sizeof(uint64_t) + ends.size() * sizeof(uint32_t) + heap.size() +
+         states.size();
 }
 
 void RowBlockBuilder::Cells::PushState(CellState state) {
@@ -109,7 +122,7 @@ absl::StatusOr<uint32_t> RowBlockBuilder::BindColumn(std::string_view name, uint
     }
   }
   if (bound_ == columns_max) {
-    return absl::InvalidArgumentError(
+    return LimitPassed(
         absl::StrCat("the request names more than limits.columns_max = ", columns_max, " columns"));
   }
   if (bound_ == cells_.size()) cells_.emplace_back();
@@ -166,6 +179,7 @@ RejectReason RowBlockBuilder::AppendCell(Cells& cells, const Value& value) {
   const CheckedCell checked = CheckCell(column, value, &scratch_);
   if (checked.reason != RejectReason::kNone) return checked.reason;
   if (variable) {
+    if (cells.heap.size() + checked.bytes.size() > block_bytes_max_) return RejectReason::kTooLong;
     cells.heap.insert(cells.heap.end(), checked.bytes.begin(), checked.bytes.end());
     cells.ends.push_back(static_cast<uint32_t>(cells.heap.size()));
   } else {
@@ -180,11 +194,17 @@ void RowBlockBuilder::EndRow() { EndRows(1); }
 void RowBlockBuilder::EndRows(uint32_t rows) {
   const uint32_t end = rows_ + rows;
   CheckMissing(rows_, end);
+  size_t bytes = 0;
   for (uint32_t i = 0; i < bound_; ++i) {
     Cells& cells = cells_[i];
     if (cells.schema_index < 0) continue;
     const bool variable = IsVariable(ColumnOf(cells).type);
     while (cells.rows < end) cells.PushEmpty(variable, CellState::kAbsent);
+    bytes += cells.size_bytes();
+  }
+  for (uint32_t row = rows_; bytes > block_bytes_max_ && row < end; ++row) {
+    RejectNamed(row, "", RejectReason::kTooLong,
+                "the request's rows are larger than a block may be");
   }
   rows_ = end;
   hint_ = 0;
@@ -266,10 +286,10 @@ bool RowBlockBuilder::has_unknown_column() const {
 bool RowBlockBuilder::AppendIntsFast(Cells& cells, const ColumnData& data, uint32_t rows) {
   const Column& column = ColumnOf(cells);
   const bool ints = data.kind == Value::Kind::kInt && column.type == ColumnType::kInt64;
-  const bool instants = data.kind == Value::Kind::kTimestamp &&
-                        (column.type == ColumnType::kTimestampTz ||
-                         column.type == ColumnType::kTimestamp) &&
-                        column.fraction_digits >= 6;
+  const bool instants =
+      data.kind == Value::Kind::kTimestamp &&
+      (column.type == ColumnType::kTimestampTz || column.type == ColumnType::kTimestamp) &&
+      column.fraction_digits >= 6;
   if (!ints && !instants) return false;
   bool in_range = true;
   for (uint32_t row = 0; row < rows; ++row) {
@@ -324,8 +344,7 @@ size_t RowBlockBuilder::size_bytes() const {
   size_t bytes = sizeof(RowBlock::BlockHeader);
   for (uint32_t i = 0; i < bound_; ++i) {
     const Cells& cells = cells_[i];
-    bytes += sizeof(RowBlock::ColumnEntry) + cells.fixed.size() * sizeof(uint64_t) +
-             cells.ends.size() * sizeof(uint32_t) + cells.heap.size() + cells.states.size() + 32;
+    bytes += sizeof(RowBlock::ColumnEntry) + cells.size_bytes() + 32;
   }
   return bytes;
 }
@@ -377,21 +396,26 @@ RowBlock RowBlockBuilder::MakeBlock(bool all) const {
     header.source_offset = static_cast<uint32_t>(at);
     at = Align8(at + rows * sizeof(uint32_t));
   }
-  for (const Cells* cells : carried) entries.push_back(LayOut(*cells, rows, &at));
+  for (const Cells* cells : carried) entries.push_back(LayOut(*cells, rows, all, &at));
 
-  // Not value-initialised: every byte that is read is written below; the padding is not read.
+  // Not value-initialised: every byte is written below.
   std::unique_ptr<char[]> buffer(new char[at]);
   std::memcpy(buffer.get(), &header, sizeof(header));
   if (!entries.empty()) {
     std::memcpy(buffer.get() + sizeof(header), entries.data(),
                 entries.size() * sizeof(RowBlock::ColumnEntry));
   }
-  if (renumbered) CopySources(rows, all, buffer.get() + header.source_offset);
-  for (size_t i = 0; i < carried.size(); ++i) CopyColumn(*carried[i], entries[i], all, buffer.get());
+  if (renumbered) {
+    CopySources(rows, all, buffer.get() + header.source_offset);
+    PadTo8(buffer.get(), header.source_offset + rows * sizeof(uint32_t));
+  }
+  for (size_t i = 0; i < carried.size(); ++i)
+    CopyColumn(*carried[i], entries[i], all, buffer.get());
   return {std::move(buffer), at};
 }
 
-RowBlock::ColumnEntry RowBlockBuilder::LayOut(const Cells& cells, uint32_t rows, size_t* at) const {
+RowBlock::ColumnEntry RowBlockBuilder::LayOut(const Cells& cells, uint32_t rows, bool all,
+                                              size_t* at) const {
   RowBlock::ColumnEntry entry{static_cast<uint16_t>(cells.schema_index), 0, 0, 0, 0};
   if (!cells.states.empty()) {
     entry.states_offset = static_cast<uint32_t>(*at);
@@ -401,39 +425,50 @@ RowBlock::ColumnEntry RowBlockBuilder::LayOut(const Cells& cells, uint32_t rows,
   if (IsVariable(ColumnOf(cells).type)) {
     *at = Align8(*at + rows * sizeof(uint32_t));
     entry.heap_offset = static_cast<uint32_t>(*at);
-    *at = Align8(*at + cells.heap.size());
+    *at = Align8(*at + HeapBytes(cells, all));
   } else {
     *at += rows * sizeof(uint64_t);
   }
   return entry;
 }
 
+// Bytes of the column's strings in the rows that go into the block.
+size_t RowBlockBuilder::HeapBytes(const Cells& cells, bool all) const {
+  if (all) return cells.heap.size();
+  size_t bytes = 0;
+  for (uint32_t row : kept_) bytes += cells.ends[row] - (row == 0 ? 0 : cells.ends[row - 1]);
+  return bytes;
+}
+
 void RowBlockBuilder::CopyColumn(const Cells& cells, const RowBlock::ColumnEntry& entry, bool all,
                                  char* buffer) const {
-  const bool variable = entry.heap_offset != 0;
-  if (all) {
-    if (!cells.states.empty()) {
-      std::memcpy(buffer + entry.states_offset, cells.states.data(), cells.states.size());
-    }
-    if (variable) {
-      std::memcpy(buffer + entry.fixed_offset, cells.ends.data(),
-                  cells.ends.size() * sizeof(uint32_t));
-      if (!cells.heap.empty()) {
-        std::memcpy(buffer + entry.heap_offset, cells.heap.data(), cells.heap.size());
-      }
-    } else {
-      std::memcpy(buffer + entry.fixed_offset, cells.fixed.data(),
-                  cells.fixed.size() * sizeof(uint64_t));
-    }
-    return;
+  const size_t rows = all ? rows_ : kept_.size();
+  if (!all) {
+    CopyKept(cells, entry, buffer);
+  } else {
+    const auto copy = [buffer](uint32_t offset, const auto& from) {
+      if (!from.empty()) std::memcpy(buffer + offset, from.data(), from.size() * sizeof(from[0]));
+    };
+    copy(entry.states_offset, cells.states);
+    copy(entry.fixed_offset, cells.fixed);
+    copy(entry.fixed_offset, cells.ends);
+    copy(entry.heap_offset, cells.heap);
   }
+  if (!cells.states.empty()) PadTo8(buffer, entry.states_offset + rows);
+  if (entry.heap_offset == 0) return;
+  PadTo8(buffer, entry.fixed_offset + rows * sizeof(uint32_t));
+  PadTo8(buffer, entry.heap_offset + HeapBytes(cells, all));
+}
+
+void RowBlockBuilder::CopyKept(const Cells& cells, const RowBlock::ColumnEntry& entry,
+                               char* buffer) const {
   uint32_t heap_end = 0;
   for (size_t i = 0; i < kept_.size(); ++i) {
     const uint32_t row = kept_[i];
     if (!cells.states.empty()) {
       buffer[entry.states_offset + i] = static_cast<char>(cells.states[row]);
     }
-    if (!variable) {
+    if (entry.heap_offset == 0) {
       std::memcpy(buffer + entry.fixed_offset + i * sizeof(uint64_t), &cells.fixed[row],
                   sizeof(uint64_t));
       continue;

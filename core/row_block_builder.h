@@ -29,15 +29,23 @@ struct BuiltRows {
 // the next: a builder that is used again allocates nothing per row. One thread at a time.
 class RowBlockBuilder {
  public:
+  // No block is larger, so that its 32-bit offsets hold.
+  static constexpr uint64_t kBlockBytesMax = uint64_t{1} << 30;
+
+  // Rows past `block_bytes_max` (≤ kBlockBytesMax) are refused as kTooLong: a few bytes of request
+  // can ask for much more, as `1e131071` does in a decimal column.
+  explicit RowBlockBuilder(uint64_t block_bytes_max = kBlockBytesMax)
+      : block_bytes_max_(block_bytes_max) {}
+
   // `schema` must stay alive until Finish.
   void Start(const TableSchema& schema);
-  // The rows that follow are those of `original`, one for one: the new block keeps their source rows.
-  // `original` must stay alive until Finish.
+  // The rows that follow are those of `original`, one for one: the new block keeps their source
+  // rows. `original` must stay alive until Finish.
   void StartFrom(const TableSchema& schema, const RowBlock& original);
 
   // Index for Append of the column called `name`, bound now if it is new. An unknown name is bound
-  // too: each row with a cell for it is refused. INVALID_ARGUMENT when the request binds more than
-  // `columns_max`.
+  // too: each row with a cell for it is refused. RESOURCE_EXHAUSTED when the request binds more
+  // than `columns_max`.
   absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
   uint32_t bound_columns() const { return bound_; }
   // The table's column behind a bound one; null when the table has no such column.
@@ -80,6 +88,7 @@ class RowBlockBuilder {
     std::vector<uint8_t> states;  // empty until the first cell that is no value
     uint32_t rows = 0;
     void Clear();
+    size_t size_bytes() const;
     void PushState(CellState state);
     void PushEmpty(bool variable, CellState state);
   };
@@ -94,22 +103,25 @@ class RowBlockBuilder {
   void RejectNamed(uint32_t row, std::string_view field, RejectReason reason, std::string detail);
   RowBlock MakeBlock(bool all) const;
   void CopySources(uint32_t rows, bool all, char* to) const;
-  RowBlock::ColumnEntry LayOut(const Cells& cells, uint32_t rows, size_t* at) const;
+  RowBlock::ColumnEntry LayOut(const Cells& cells, uint32_t rows, bool all, size_t* at) const;
+  size_t HeapBytes(const Cells& cells, bool all) const;
+  void CopyKept(const Cells& cells, const RowBlock::ColumnEntry& entry, char* buffer) const;
   void CopyColumn(const Cells& cells, const RowBlock::ColumnEntry& entry, bool all,
                   char* buffer) const;
 
+  const uint64_t block_bytes_max_;
   const TableSchema* schema_ = nullptr;
   const RowBlock* original_ = nullptr;  // StartFrom
-  std::vector<Cells> cells_;  // more than `bound_`: scratch of earlier requests
+  std::vector<Cells> cells_;            // more than `bound_`: scratch of earlier requests
   uint32_t bound_ = 0;
   uint32_t hint_ = 0;  // next column expected by BindColumn
   uint32_t rows_ = 0;
-  std::vector<int> bound_of_schema_;   // schema index → index in cells_, -1
-  std::vector<uint16_t> required_;     // NOT NULL without default
+  std::vector<int> bound_of_schema_;  // schema index → index in cells_, -1
+  std::vector<uint16_t> required_;    // NOT NULL without default
   std::vector<RowRejection> rejected_;
-  std::vector<uint8_t> row_refused_;   // one byte a row; empty while no row was refused
-  std::vector<uint32_t> kept_;         // Finish: the rows that passed, where some did not
-  std::string scratch_;                // converted text of one cell
+  std::vector<uint8_t> row_refused_;  // one byte a row; empty while no row was refused
+  std::vector<uint32_t> kept_;        // Finish: the rows that passed, where some did not
+  std::string scratch_;               // converted text of one cell
 };
 
 }  // namespace batchsql

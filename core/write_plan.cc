@@ -50,8 +50,9 @@ class Grouping {
       Append(groups_[last_group_], {row.block, row.row, row.row + 1});
       return;
     }
-    WriteGroup& group = uniform_[row.block] ? GroupFor(*uniform_[row.block])
-                                            : GroupFor(CarriedColumns(*blocks_[row.block], row.row));
+    WriteGroup& group = uniform_[row.block]
+                            ? GroupFor(*uniform_[row.block])
+                            : GroupFor(CarriedColumns(*blocks_[row.block], row.row));
     last_block_ = uniform_[row.block] ? row.block : UINT32_MAX;
     last_group_ = static_cast<size_t>(&group - groups_.data());
     Append(group, {row.block, row.row, row.row + 1});
@@ -110,12 +111,13 @@ WritePlan PlanWrite(std::shared_ptr<const TableSchema> schema,
   WritePlan plan;
   plan.schema = std::move(schema);
   plan.blocks = std::move(blocks);
-  if (!plan.schema->CanCoalesce()) {
+  CoalescedRows coalesced;
+  if (plan.schema->CanCoalesce()) coalesced = Coalesce(*plan.schema, plan.blocks);
+  if (!plan.schema->CanCoalesce() || coalesced.unsortable) {
     Grouping grouping(plan.groups, plan.blocks, !plan.schema->IsAppendOnly());
     for (uint32_t block = 0; block < plan.blocks.size(); ++block) grouping.AddBlock(block);
     return plan;
   }
-  CoalescedRows coalesced = Coalesce(*plan.schema, plan.blocks);
   if (coalesced.merged != nullptr) plan.blocks.push_back(coalesced.merged.get());
   plan.merged = std::move(coalesced.merged);
   plan.originals = std::move(coalesced.originals);

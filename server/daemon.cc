@@ -1,7 +1,6 @@
 #include "server/daemon.h"
 
 #include <chrono>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +18,10 @@ namespace {
 // Two flushes of one append-only table overlap: one is encoded while the other commits.
 constexpr uint32_t kFlushersMax = 2;
 
+// When all is answered: how long the answers have to reach their clients, and idle clients to hang
+// up.
+constexpr std::chrono::milliseconds kLastAnswersMax{1'000};
+
 // A SQLite file takes one writer at a time.
 uint32_t ConnectionsMax(const TargetOptions& target) {
   return target.kind == TargetKind::kSqlite ? 1 : target.connections_max;
@@ -27,9 +30,9 @@ uint32_t ConnectionsMax(const TargetOptions& target) {
 std::vector<std::unique_ptr<Target>> MakeTargets(const Options& options) {
   std::vector<std::unique_ptr<Target>> targets;
   for (const TargetOptions& target : options.targets) {
-    targets.push_back(std::make_unique<Target>(target.name,
-                                               std::string(TargetKindName(target.kind)),
-                                               ConnectionsMax(target), MakeExecutorFactory(target)));
+    targets.push_back(
+        std::make_unique<Target>(target.name, std::string(TargetKindName(target.kind)),
+                                 ConnectionsMax(target), MakeExecutorFactory(target)));
   }
   return targets;
 }
@@ -44,7 +47,7 @@ uint32_t Flushers(const Options& options, const std::string& target_name) {
 Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) {
   Ingestor::TableRule rule;
   rule.target = table.target;
-  rule.options.label = table.name;
+  rule.options.label = TableLabel(table, options);
   rule.options.rule = table.rule;
   rule.options.create_missing = table.create == CreateTables::kMissing;
   rule.options.add_columns = table.evolve == EvolveTables::kAddColumns;
@@ -59,6 +62,7 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
 
 Ingestor::Options MakeIngestorOptions(const Options& options) {
   Ingestor::Options ingestor;
+  ingestor.tables_max = options.limits.tables_max;
   for (const TableOptions& table : options.tables) {
     if (table.name == kAnyTable) {
       ingestor.any_table = MakeRule(options, table);
@@ -70,8 +74,8 @@ Ingestor::Options MakeIngestorOptions(const Options& options) {
 }
 
 RequestLimits MakeLimits(const LimitOptions& limits) {
-  return {limits.request_rows_max, limits.request_bytes_max, limits.columns_max,
-          limits.json_depth_max};
+  return {limits.request_rows_max, limits.request_bytes_max, limits.row_bytes_max,
+          limits.columns_max, limits.json_depth_max};
 }
 
 }  // namespace
@@ -120,7 +124,9 @@ absl::Status Daemon::Listen() {
   http_options.listen = options_.http.listen.ToString();
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
       HttpServer::Start(std::move(http_options), MakeRoutes(std::move(endpoints)));
-  if (!http.ok()) return http.status();
+  if (!http.ok()) {
+    return {http.status().code(), absl::StrCat("http.listen: ", http.status().message())};
+  }
   http_ = *std::move(http);
   return absl::OkStatus();
 }
@@ -132,13 +138,10 @@ absl::Status Daemon::Readiness() const {
 void Daemon::Stop() {
   ready_ = false;
   if (grpc_ != nullptr) grpc_->SetReady(false);
-  const std::chrono::milliseconds grace(options_.shutdown.grace_ms);
-  // The servers wait for calls under way, whose rows the drain answers: both at once.
-  std::thread stop_grpc([&] {
-    if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + grace);
-  });
-  ingestor_.Drain(clock_.Now() + grace);
-  stop_grpc.join();
+  if (grpc_ != nullptr) grpc_->StopStreams();
+  // Answers every request under way, and new ones with UNAVAILABLE.
+  ingestor_.Drain(clock_.Now() + std::chrono::milliseconds(options_.shutdown.grace_ms));
+  if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + kLastAnswersMax);
   if (http_ != nullptr) http_->Stop();
 }
 

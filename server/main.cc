@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,9 @@ constexpr int kExitFailure = 1;
 constexpr int kExitConfiguration = 2;
 constexpr int kExitSecondSignal = 130;
 
+// Beyond shutdown.grace_ms: to answer clients and to close connections.
+constexpr std::chrono::milliseconds kStopMargin{3'000};
+
 // Blocked in every thread, so that only WaitForSignal sees them.
 sigset_t StopSignals() {
   sigset_t signals;
@@ -37,6 +41,23 @@ int WaitForSignal() {
   int signal = 0;
   sigwait(&signals, &signal);
   return signal;
+}
+
+// Ends the process at once when a second signal comes, or when the stop takes too long: a thread
+// that waits for a database that hangs cannot be ended otherwise.
+void EndStuckStop(std::chrono::milliseconds stop_max) {
+  using std::chrono::steady_clock;
+  const sigset_t signals = StopSignals();
+  const steady_clock::time_point deadline = steady_clock::now() + stop_max;
+  while (steady_clock::now() < deadline) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
+    const timespec wait{left.count() / 1000, left.count() % 1000 * 1'000'000};
+    if (sigtimedwait(&signals, nullptr, &wait) > 0) _exit(kExitSecondSignal);
+  }
+  Log(LogLevel::kError,
+      "a database did not answer within shutdown.grace_ms; what was not acknowledged may be "
+      "missing");
+  _exit(kExitFailure);
 }
 
 std::optional<std::string> Environment(const std::string& name) {
@@ -59,10 +80,8 @@ int Run(const Options& options) {
   }
   WaitForSignal();
   Log(LogLevel::kInfo, "stopping; a second signal ends the daemon at once");
-  std::thread([] {
-    WaitForSignal();
-    _exit(kExitSecondSignal);
-  }).detach();
+  const auto stop_max = std::chrono::milliseconds(options.shutdown.grace_ms) + kStopMargin;
+  std::thread([stop_max] { EndStuckStop(stop_max); }).detach();
   (*daemon)->Stop();
   daemon->reset();
   Log(LogLevel::kInfo, "stopped");

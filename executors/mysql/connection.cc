@@ -37,9 +37,10 @@ struct DriverThread {
 void EnterDriver() { thread_local DriverThread thread; }
 
 // STRICT_ALL_TABLES and the NO_ZERO modes: refuse what does not fit instead of changing it.
-// NO_AUTO_VALUE_ON_ZERO: a 0 that was sent to an AUTO_INCREMENT column is 0. NO_ENGINE_SUBSTITUTION:
-// a new table is InnoDB or an error. completion_type: COMMIT opens no new transaction.
-// lock_wait_timeout: a statement gives up on a table under ALTER before the read timeout.
+// NO_AUTO_VALUE_ON_ZERO: a 0 that was sent to an AUTO_INCREMENT column is 0.
+// NO_ENGINE_SUBSTITUTION: a new table is InnoDB or an error. completion_type: COMMIT opens no new
+// transaction. lock_wait_timeout: a statement gives up on a table under ALTER before the read
+// timeout.
 constexpr char kSessionVariables[] =
     "SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', "
@@ -164,7 +165,7 @@ DatabaseError MySqlConnection::Connect(const MySqlAddress& address, const MySqlO
 // What the client library does when TLS was asked for and the server has none depends on its
 // version: ask the session.
 DatabaseError MySqlConnection::CheckEncryption(MySqlAddress::Tls tls) {
-  if (tls != MySqlAddress::Tls::kRequired && tls != MySqlAddress::Tls::kVerifyFull) return {};
+  if (tls == MySqlAddress::Tls::kDisabled) return {};
   std::vector<MySqlRow> rows;
   DatabaseError error = Query("SHOW SESSION STATUS LIKE 'Ssl_cipher'", {}, &rows);
   if (!error.ok()) return error;

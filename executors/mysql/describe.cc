@@ -175,8 +175,9 @@ class Describer {
     return indexes;
   }
 
-  // A unique key over prefixes or expressions is met by rows whose columns differ, which no rule can
-  // name. Where the setting accepts that, rows must at least not be sorted or merged by their bytes.
+  // A unique key over prefixes or expressions is met by rows whose columns differ, which no rule
+  // can name. Where the setting accepts that, rows must at least not be sorted or merged by their
+  // bytes.
   absl::Status CheckPartialIndexes(const std::vector<UniqueIndex>& indexes, const WriteRule& rule,
                                    std::vector<Column>& columns) const {
     if (rule.conflict == Conflict::kInsert) return absl::OkStatus();

@@ -18,7 +18,6 @@ absl::StatusOr<TableSchema> DescribeMySqlTable(MySqlConnection& connection, cons
 
 // Names of the table's columns; NOT_FOUND when there is no such table.
 absl::StatusOr<std::set<std::string>> ListMySqlColumns(MySqlConnection& connection,
-                                                       const TableName& name,
-                                                       DatabaseError* error);
+                                                       const TableName& name, DatabaseError* error);
 
 }  // namespace batchsql

@@ -59,7 +59,8 @@ absl::Status ParseCredentials(std::string_view text, MySqlAddress& address) {
 
 absl::Status ParsePort(std::string_view text, MySqlAddress& address) {
   uint32_t port = 0;
-  if (!absl::SimpleAtoi(AsAbsl(text), &port) || port == 0 || port > UINT16_MAX) return Invalid("bad port");
+  if (!absl::SimpleAtoi(AsAbsl(text), &port) || port == 0 || port > UINT16_MAX)
+    return Invalid("bad port");
   address.port = static_cast<uint16_t>(port);
   return absl::OkStatus();
 }
@@ -89,14 +90,12 @@ absl::Status ParseTls(std::string_view mode, MySqlAddress& address) {
   using Tls = MySqlAddress::Tls;
   if (mode == "disabled") {
     address.tls = Tls::kDisabled;
-  } else if (mode == "preferred") {
-    address.tls = Tls::kPreferred;
   } else if (mode == "required") {
     address.tls = Tls::kRequired;
   } else if (mode == "verify-full") {
     address.tls = Tls::kVerifyFull;
   } else {
-    return Invalid("ssl_mode must be disabled, preferred, required or verify-full");
+    return Invalid("ssl_mode must be disabled, required or verify-full");
   }
   return absl::OkStatus();
 }
@@ -119,7 +118,8 @@ absl::Status ParseParameters(std::string_view text, MySqlAddress& address) {
     const std::string_view key = pair.substr(0, equals);
     std::string* target = ParameterOf(key, address, &mode);
     if (target == nullptr || equals == std::string_view::npos) {
-      return Invalid("a parameter other than socket, ssl_ca, ssl_capath, ssl_cert, ssl_key, ssl_mode");
+      return Invalid(
+          "a parameter other than socket, ssl_ca, ssl_capath, ssl_cert, ssl_key, ssl_mode");
     }
     if (absl::Status status = Decode(pair.substr(equals + 1), key, target); !status.ok()) {
       return status;

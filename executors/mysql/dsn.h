@@ -18,12 +18,11 @@ struct MySqlAddress {
   std::string database;
 
   enum class Tls : uint8_t {
-    kPreferred,   // as the server offers it, certificate unchecked
     kDisabled,
-    kRequired,    // certificate unchecked
-    kVerifyFull,  // certificate and host name checked
+    kRequired,    // encrypted, the certificate is not checked
+    kVerifyFull,  // certificate and host name are checked
   };
-  Tls tls = Tls::kPreferred;
+  Tls tls = Tls::kDisabled;
   std::string ssl_ca;
   std::string ssl_capath;
   std::string ssl_cert;
@@ -35,7 +34,7 @@ struct MySqlAddress {
 
 // mysql://user:password@host:port/database?key=value&…, also mariadb://. The host may be an IPv6
 // address in brackets. Keys: socket, ssl_ca, ssl_capath, ssl_cert, ssl_key, ssl_mode (disabled,
-// preferred, required, verify-full; ssl_ca or ssl_capath alone means verify-full).
+// required, verify-full; without it, ssl_ca or ssl_capath mean verify-full, else disabled).
 // INVALID_ARGUMENT says what is wrong and never shows the DSN.
 absl::StatusOr<MySqlAddress> ParseMySqlDsn(std::string_view dsn);
 

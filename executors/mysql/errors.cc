@@ -11,17 +11,16 @@ namespace {
 
 // Sorted, for binary search. Numbers and not names: MariaDB's headers lack MySQL's own codes, and
 // give other names to some that both have.
-constexpr int kRetryCodes[] = {1020, 1047, 1180, 1205, 1206, 1213, 1317, 1412,
-                               1613, 1614, 1969, 3024, 3101, 3572};
+constexpr int kRetryCodes[] = {1020, 1047, 1180, 1205, 1206, 1213, 1317,
+                               1412, 1613, 1614, 1969, 3024, 3101, 3572};
 constexpr int kReconnectCodes[] = {1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161,
                                    1184, 1203, 1226, 1290, 1792, 1836, 1927, 2002, 2003,
                                    2006, 2013, 2014, 2055, 3032, 4031, 5013, 5014};
-constexpr int kRowCodes[] = {1048, 1062, 1153, 1169, 1264, 1265, 1292, 1300, 1364, 1365,
-                             1366, 1369, 1406, 1451, 1452, 1526, 1586, 1644, 1977, 3140,
-                             3819, 4025};
-constexpr int kPauseCodes[] = {1021, 1037, 1041, 1044, 1045, 1046, 1049, 1054, 1064, 1114,
-                               1129, 1130, 1136, 1142, 1143, 1146, 1251, 1286, 1820, 1862,
-                               1932, 2005, 2026, 2059, 2061, 4151};
+constexpr int kRowCodes[] = {1048, 1062, 1153, 1169, 1264, 1265, 1292, 1300, 1364, 1365, 1366,
+                             1369, 1406, 1451, 1452, 1526, 1586, 1644, 1977, 3140, 3819, 4025};
+constexpr int kPauseCodes[] = {1021, 1037, 1041, 1044, 1045, 1046, 1049, 1054, 1064,
+                               1114, 1129, 1130, 1136, 1142, 1143, 1146, 1251, 1286,
+                               1820, 1862, 1932, 2005, 2026, 2059, 2061, 4151};
 constexpr int kFatalCodes[] = {1034, 1194, 2027};
 
 bool Contains(absl::Span<const int> codes, int code) {
@@ -88,7 +87,8 @@ DatabaseError MySqlError(int code, std::string_view message) {
 }
 
 std::string_view MySqlColumnInMessage(std::string_view message) {
-  // Values stand before the column in every message that has both, so the last match is the server's.
+  // Values stand before the column in every message that has both, so the last match is the
+  // server's.
   size_t begin = std::string_view::npos;
   for (std::string_view mark : {"olumn '", "olumn `", "Field '"}) {
     if (const size_t at = message.rfind(mark); at != std::string_view::npos) {
@@ -111,8 +111,8 @@ std::string_view MySqlColumnInMessage(std::string_view message) {
 
 absl::Status MySqlStatus(const DatabaseError& error) {
   if (error.ok()) return absl::OkStatus();
-  const std::string text = absl::StrCat("database error ", error.code,
-                                        error.message.empty() ? "" : ": ", error.message);
+  const std::string text =
+      absl::StrCat("database error ", error.code, error.message.empty() ? "" : ": ", error.message);
   switch (error.error_class) {
     case ErrorClass::kRetry:
     case ErrorClass::kReconnect:

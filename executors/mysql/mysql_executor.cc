@@ -34,10 +34,10 @@ bool EndsConnection(const DatabaseError& error) {
 
 // Owns one connection and what is prepared on it. One thread at a time.
 //
-// Whether a transaction is open: an error packet carries no status flags, so neither the library nor
-// the connector can tell after an error. Hence after any error but a row's fault the executor sends
-// ROLLBACK itself and takes the transaction for gone; and after a row's fault, the next thing sent is
-// ROLLBACK, or ROLLBACK TO SAVEPOINT, which fails (1305) when the transaction that held the
+// Whether a transaction is open: an error packet carries no status flags, so neither the library
+// nor the connector can tell after an error. Hence after any error but a row's fault the executor
+// sends ROLLBACK itself and takes the transaction for gone; and after a row's fault, the next thing
+// sent is ROLLBACK, or ROLLBACK TO SAVEPOINT, which fails (1305) when the transaction that held the
 // savepoint is gone. Nothing is ever sent that could commit by itself.
 class MySqlExecutor final : public Executor, private WriteSession {
  public:

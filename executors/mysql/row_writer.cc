@@ -73,8 +73,8 @@ Measured Measure(const WritePlan& plan, absl::Span<const uint16_t> columns,
   for (size_t i = 0; i < columns.size(); ++i) {
     if (IsVariable(plan.schema->column(columns[i]).type)) variable.push_back(i);
   }
-  const uint64_t fixed = columns.size() * kCellOverheadBytes +
-                         (columns.size() - variable.size()) * kFixedCellBytes;
+  const uint64_t fixed =
+      columns.size() * kCellOverheadBytes + (columns.size() - variable.size()) * kFixedCellBytes;
   uint64_t total = 0;
   ForEachRow(plan, columns, ranges, [&](absl::Span<const ColumnView> cells, uint32_t row) {
     total += fixed;
@@ -142,15 +142,14 @@ DatabaseError MySqlRowWriter::Write(const WritePlan& plan, absl::Span<const uint
   const Measured measured = Measure(plan, columns, ranges);
   const MySqlInsert insert = MakeMySqlInsert(*plan.schema, columns, measured.has_long_cell);
   const std::string shape = insert.Text(1);
-  const size_t rows_max = std::min<size_t>(
-      statement_rows_max_, kParametersMax / std::max<size_t>(columns.size(), 1));
-  const uint64_t packet_max =
-      connection_.server().packet_bytes_max - std::min(connection_.server().packet_bytes_max,
-                                                       kPacketHeaderBytes);
+  const size_t rows_max =
+      std::min<size_t>(statement_rows_max_, kParametersMax / std::max<size_t>(columns.size(), 1));
+  const uint64_t packet_max = connection_.server().packet_bytes_max -
+                              std::min(connection_.server().packet_bytes_max, kPacketHeaderBytes);
   RangeCursor cursor(ranges);
   for (size_t done = 0; done < measured.ends.size();) {
-    const size_t rows = NextStatementRows(measured.ends, done, rows_max,
-                                          std::min(packet_max, kStatementBytesMax));
+    const size_t rows =
+        NextStatementRows(measured.ends, done, rows_max, std::min(packet_max, kStatementBytesMax));
     const uint64_t bytes = BytesBetween(measured.ends, done, rows);
     if (bytes > packet_max) return MySqlError(1153, "");
     sql::PreparedStatement* statement = nullptr;
@@ -162,8 +161,8 @@ DatabaseError MySqlRowWriter::Write(const WritePlan& plan, absl::Span<const uint
   return {};
 }
 
-DatabaseError MySqlRowWriter::Find(const MySqlInsert& insert, const std::string& shape,
-                                   size_t rows, sql::PreparedStatement** statement) {
+DatabaseError MySqlRowWriter::Find(const MySqlInsert& insert, const std::string& shape, size_t rows,
+                                   sql::PreparedStatement** statement) {
   for (Prepared& prepared : prepared_) {
     if (prepared.rows != rows || prepared.shape != shape) continue;
     prepared.last_use = ++uses_;

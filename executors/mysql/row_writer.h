@@ -15,8 +15,8 @@
 namespace batchsql {
 
 // Rows of the next statement: the largest power of two that is at most `rows_max` and whose bytes,
-// by `ends` (the rows' running total), are at most `bytes_max`; one row is always allowed. Powers of
-// two, so that any number of rows needs few different prepared statements.
+// by `ends` (the rows' running total), are at most `bytes_max`; one row is always allowed. Powers
+// of two, so that any number of rows needs few different prepared statements.
 size_t NextStatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t rows_max,
                          uint64_t bytes_max);
 

@@ -15,8 +15,9 @@ namespace {
 constexpr size_t kIdentifierCharsMax = 64;
 
 size_t CountCodePoints(std::string_view text) {
-  return static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 bool Contains(absl::Span<const uint16_t> columns, size_t column) {
@@ -37,10 +38,10 @@ std::vector<uint16_t> ColumnsSetOnConflict(const TableSchema& schema,
     const Column& column = schema.column(i);
     if (column.generated || Contains(schema.conflict_key(), i)) continue;
     const bool is_sent = Contains(sent, i);
-    const bool wanted = schema.conflict() == Conflict::kReplace
-                            ? is_sent || !absl::EndsWith(column.native_type, "auto_increment")
-                            : schema.conflict() == Conflict::kUpdate && is_sent &&
-                                  schema.IsUpdateColumn(i);
+    const bool wanted =
+        schema.conflict() == Conflict::kReplace
+            ? is_sent || !absl::EndsWith(column.native_type, "auto_increment")
+            : schema.conflict() == Conflict::kUpdate && is_sent && schema.IsUpdateColumn(i);
     if (wanted) set.push_back(static_cast<uint16_t>(i));
   }
   return set;
@@ -185,8 +186,8 @@ absl::StatusOr<std::string> MakeMySqlAddColumn(const TableName& name, const NewC
   if (absl::Status status = CheckMySqlTable(name); !status.ok()) return status;
   if (absl::Status status = CheckMySqlIdentifier(column.name); !status.ok()) return status;
   return absl::StrCat("ALTER TABLE ", QuoteMySqlTable(name), " ADD COLUMN ",
-                      QuoteMySqlIdentifier(column.name), " ",
-                      AsAbsl(ColumnTypeText(column)), " NULL");
+                      QuoteMySqlIdentifier(column.name), " ", AsAbsl(ColumnTypeText(column)),
+                      " NULL");
 }
 
 }  // namespace batchsql

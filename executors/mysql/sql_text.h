@@ -31,8 +31,8 @@ struct MySqlInsert {
   std::string Text(size_t rows) const;
 };
 
-// Inserts `columns` (schema indexes) by the schema's conflict rule. `has_long_text`: some cell is so
-// long that the connector sends it apart and loses its character set, so text is declared UTF-8.
+// Inserts `columns` (schema indexes) by the schema's conflict rule. `has_long_text`: some cell is
+// so long that the connector sends it apart and loses its character set, so text is declared UTF-8.
 MySqlInsert MakeMySqlInsert(const TableSchema& schema, absl::Span<const uint16_t> columns,
                             bool has_long_text);
 

@@ -1,7 +1,7 @@
 #include "executors/postgresql/connection.h"
 
-#include <poll.h>
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -170,6 +170,7 @@ DatabaseError Connection::RunForTag(const std::string& sql, std::string* tag) {
 DatabaseError Connection::Query(const std::string& sql, const std::vector<std::string>& parameters,
                                 Result* result) {
   std::vector<const char*> values;
+  values.reserve(parameters.size());
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
   if (PQsendQueryParams(conn_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
                         nullptr, nullptr, 0) == 0) {

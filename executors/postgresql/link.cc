@@ -1,7 +1,7 @@
 #include "executors/postgresql/link.h"
 
-#include <poll.h>
 #include <libpq-fe.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cctype>

@@ -35,7 +35,8 @@ std::vector<uint16_t> ColumnsSetOnConflict(const TableSchema& schema,
                                            absl::Span<const uint16_t> sent) {
   std::vector<uint16_t> set;
   if (schema.conflict() == Conflict::kIgnore) return set;
-  for (uint16_t index = 0; index < schema.columns().size(); ++index) {
+  const auto columns = static_cast<uint16_t>(schema.columns().size());
+  for (uint16_t index = 0; index < columns; ++index) {
     const bool update = schema.conflict() == Conflict::kUpdate;
     if (update && (!schema.IsUpdateColumn(index) || !Contains(sent, index))) continue;
     if (schema.column(index).generated || Contains(schema.conflict_key(), index)) continue;

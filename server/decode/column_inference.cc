@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
+#include "core/strings.h"
 #include "server/decode/row_source.h"
 
 namespace batchsql {
@@ -38,10 +41,19 @@ std::optional<ColumnType> TypeOf(const Value& value) {
 
 }  // namespace
 
-size_t ColumnInference::Find(std::string_view name) {
-  const auto found = std::find_if(columns_.begin(), columns_.end(),
-                                  [&](const Observed& column) { return column.name == name; });
-  if (found != columns_.end()) return static_cast<size_t>(found - columns_.begin());
+absl::Status NamedTwice(std::string_view name) {
+  return absl::InvalidArgumentError(absl::StrCat("column ", AsAbsl(name), " is named twice"));
+}
+
+absl::StatusOr<size_t> ColumnInference::Add(std::string_view name, uint32_t columns_max) {
+  if (std::any_of(columns_.begin(), columns_.end(),
+                  [&](const Observed& column) { return column.name == name; })) {
+    return NamedTwice(name);
+  }
+  if (columns_.size() == columns_max) {
+    return LimitPassed(
+        absl::StrCat("the request names more than limits.columns_max = ", columns_max, " columns"));
+  }
   columns_.push_back({std::string(name)});
   return columns_.size() - 1;
 }

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
-#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
-#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {
@@ -99,8 +98,8 @@ absl::Status JsonReader::ReadDocument(std::string_view text, JsonRowSink& sink) 
 
 absl::Status JsonReader::ReadRows(Array rows, JsonRowSink& sink) {
   for (auto element : rows) {
-    Element value;
-    if (auto error = std::move(element).get(value)) return Malformed(error);
+    if (auto error = element.error()) return Malformed(error);
+    Element value = element.value_unsafe();
     json_type type{};
     if (auto error = value.type().get(type)) return Malformed(error);
     if (type != json_type::object) {
@@ -182,8 +181,8 @@ absl::Status JsonReader::ReadArray(Element element, uint32_t depth, JsonCell* ce
   elements_.clear();
   JsonCell scalar;
   for (auto item : array) {
-    Element value;
-    if (auto error = std::move(item).get(value)) return Malformed(error);
+    if (auto error = item.error()) return Malformed(error);
+    Element value = item.value_unsafe();
     json_type type{};
     if (auto error = value.type().get(type)) return Malformed(error);
     if (type == json_type::array || type == json_type::object) {
@@ -277,8 +276,8 @@ absl::Status JsonReader::Check(Element element, uint32_t depth) {
   Array array;
   if (auto error = element.get_array().get(array)) return Malformed(error);
   for (auto item : array) {
-    Element value;
-    if (auto error = std::move(item).get(value)) return Malformed(error);
+    if (auto error = item.error()) return Malformed(error);
+    Element value = item.value_unsafe();
     if (absl::Status status = Check(value, depth + 1); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -329,7 +328,8 @@ absl::Status JsonReader::CheckEnd() {
 }
 
 absl::Status JsonReader::At(const absl::Status& status) {
-  return {status.code(), absl::StrCat("row ", row_, ": ", status.message())};
+  const std::string message = absl::StrCat("row ", row_, ": ", status.message());
+  return IsLimitPassed(status) ? LimitPassed(message) : absl::Status(status.code(), message);
 }
 
 // The parser's texts are constants: they hold nothing of the body.

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/civil_time.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "server/decode/json_reader.h"
 
@@ -24,15 +25,20 @@ absl::Status KeyTwice(std::string_view key) {
 // Appends rows to a builder.
 class BuildingSink : public JsonRowSink {
  public:
-  BuildingSink(uint32_t columns_max, RowBlockBuilder& builder)
-      : columns_max_(columns_max), builder_(builder) {}
+  BuildingSink(const RequestLimits& limits, RowBlockBuilder& builder)
+      : limits_(limits), builder_(builder) {}
 
   absl::Status Cell(std::string_view key, const JsonCell& cell) override {
-    const absl::StatusOr<uint32_t> column = builder_.BindColumn(key, columns_max_);
+    const absl::StatusOr<uint32_t> column = builder_.BindColumn(key, limits_.columns_max);
     if (!column.ok()) return column.status();
     if (*column >= seen_.size()) Add(*column);
     Seen& seen = seen_[*column];
     if (std::exchange(seen.rows, rows_ + 1) == rows_ + 1) return KeyTwice(key);
+    row_bytes_ += BytesOf(cell);
+    if (row_bytes_ > limits_.row_bytes_max) {
+      return LimitPassed(
+          absl::StrCat("more bytes than limits.row_bytes_max (", limits_.row_bytes_max, ")"));
+    }
     builder_.Append(*column, ValueFor(seen.is_array, cell));
     return absl::OkStatus();
   }
@@ -40,6 +46,7 @@ class BuildingSink : public JsonRowSink {
   void EndRow() override {
     builder_.EndRow();
     ++rows_;
+    row_bytes_ = 0;
   }
 
  private:
@@ -60,10 +67,16 @@ class BuildingSink : public JsonRowSink {
     return text ? Value::Text(cell.raw) : cell.value;
   }
 
-  const uint32_t columns_max_;
+  static uint64_t BytesOf(const JsonCell& cell) {
+    if (!cell.raw.empty()) return cell.raw.size();
+    return cell.kind == JsonCell::Kind::kText ? cell.value.text.size() : sizeof(uint64_t);
+  }
+
+  const RequestLimits& limits_;
   RowBlockBuilder& builder_;
   std::vector<Seen> seen_;  // by the builder's index
   uint64_t rows_ = 0;
+  uint64_t row_bytes_ = 0;  // of the current row's values
 };
 
 bool IsRfc3339(std::string_view text) {
@@ -138,8 +151,7 @@ class InferringSink : public JsonRowSink {
   absl::Status Cell(std::string_view key, const JsonCell& cell) override {
     const auto [found, is_new] = index_.try_emplace(AsAbsl(key), columns_.size());
     if (is_new && columns_.size() == columns_max_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("more columns than limits.columns_max (", columns_max_, ")"));
+      return LimitPassed(absl::StrCat("more columns than limits.columns_max (", columns_max_, ")"));
     }
     if (is_new) columns_.emplace_back().name = key;
     Inferred& column = columns_[found->second];
@@ -171,7 +183,7 @@ JsonBody::JsonBody(JsonForm form, std::string bytes)
 }
 
 absl::Status JsonRowSource::Decode(RowBlockBuilder& builder) const {
-  BuildingSink sink(limits_.columns_max, builder);
+  BuildingSink sink(limits_, builder);
   return JsonReader(limits_).Read(body_, sink);
 }
 

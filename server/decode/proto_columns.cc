@@ -1,10 +1,15 @@
 #include "server/decode/proto_columns.h"
 
+#include <algorithm>
 #include <cstring>
 #include <protozero/pbf_message.hpp>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
+#include "core/utf8.h"
 #include "server/decode/proto_value.h"
 
 namespace batchsql {
@@ -29,6 +34,8 @@ enum class ColumnField : protozero::pbf_tag_type {
 enum class PackedField : protozero::pbf_tag_type { kValues = 1 };
 enum class BlobsField : protozero::pbf_tag_type { kData = 1, kEnds = 2 };
 
+constexpr auto kBytes = protozero::pbf_wire_type::length_delimited;
+
 std::string_view View(const protozero::data_view& view) { return {view.data(), view.size()}; }
 
 struct ReadColumn {
@@ -42,20 +49,17 @@ ReadColumn ReadColumnMessage(std::string_view message) {
   ReadColumn column;
   protozero::pbf_message<ColumnField> reader(message.data(), message.size());
   while (reader.next()) {
-    switch (reader.tag()) {
-      case ColumnField::kName:
-        column.name = View(reader.get_view());
-        break;
-      case ColumnField::kPresence:
-        column.presence = View(reader.get_view());
-        break;
-      default:
-        if (reader.tag() >= ColumnField::kBools && reader.tag() <= ColumnField::kLists) {
-          column.field = reader.tag();
-          column.data = View(reader.get_view());
-        } else {
-          reader.skip();
-        }
+    const ColumnField field = reader.tag();
+    // A known field of another wire type is one that we do not know.
+    if (field > ColumnField::kLists || reader.wire_type() != kBytes) {
+      reader.skip();
+    } else if (field == ColumnField::kName) {
+      column.name = View(reader.get_view());
+    } else if (field == ColumnField::kPresence) {
+      column.presence = View(reader.get_view());
+    } else {
+      column.field = field;
+      column.data = View(reader.get_view());
     }
   }
   return column;
@@ -93,11 +97,18 @@ absl::Status WrongLength(std::string_view column, std::string_view what, uint32_
                                                  " do not count row_count = ", rows));
 }
 
-// The packed field `values` of Bools, Ints, Uints and Doubles. Empty when there is none.
-std::string_view PackedValues(std::string_view message) {
-  protozero::pbf_message<PackedField> reader(message.data(), message.size());
+absl::Status NotOnePiece(std::string_view column) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("column ", AsAbsl(column), ": values and ends must each be one packed field"));
+}
+
+// The packed field `values` of Bools, Ints, Uints and Doubles. Empty when there is none. Encoders
+// write such a field in one piece; parsers of protobuf would join several.
+absl::StatusOr<std::string_view> PackedValues(const ReadColumn& column) {
+  protozero::pbf_message<PackedField> reader(column.data.data(), column.data.size());
   std::string_view packed;
-  while (reader.next(PackedField::kValues, protozero::pbf_wire_type::length_delimited)) {
+  while (reader.next(PackedField::kValues)) {
+    if (!packed.empty() || reader.wire_type() != kBytes) return NotOnePiece(column.name);
     packed = View(reader.get_view());
   }
   return packed;
@@ -111,8 +122,8 @@ absl::Status CheckEnds(const ReadColumn& column, std::string_view ends, std::str
     uint32_t end = 0;
     std::memcpy(&end, ends.data() + row * sizeof(end), sizeof(end));
     if (end < previous || end > heap.size()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "column ", AsAbsl(column.name), ": ends are not ascending or pass the data"));
+      return absl::InvalidArgumentError(absl::StrCat("column ", AsAbsl(column.name),
+                                                     ": ends are not ascending or pass the data"));
     }
     previous = end;
   }
@@ -124,10 +135,11 @@ absl::StatusOr<RowBlockBuilder::ColumnData> ReadBlobs(const ReadColumn& column, 
   std::string_view ends;
   protozero::pbf_message<BlobsField> reader(column.data.data(), column.data.size());
   while (reader.next()) {
-    if (reader.tag() == BlobsField::kData) {
+    const bool is_bytes = reader.wire_type() == kBytes;
+    if (reader.tag() == BlobsField::kData && is_bytes) {
       data.heap = View(reader.get_view());
-    } else if (reader.tag() == BlobsField::kEnds &&
-               reader.wire_type() == protozero::pbf_wire_type::length_delimited) {
+    } else if (reader.tag() == BlobsField::kEnds) {
+      if (!ends.empty() || !is_bytes) return NotOnePiece(column.name);
       ends = View(reader.get_view());
     } else {
       reader.skip();
@@ -147,9 +159,10 @@ absl::StatusOr<RowBlockBuilder::ColumnData> ReadData(const ReadColumn& column, u
     data = *blobs;
   } else {
     const size_t width = column.field == ColumnField::kBools ? 1 : sizeof(uint64_t);
-    const std::string_view values = PackedValues(column.data);
-    if (values.size() != rows * width) return WrongLength(column.name, "values", rows);
-    data.fixed = values.data();
+    const absl::StatusOr<std::string_view> values = PackedValues(column);
+    if (!values.ok()) return values.status();
+    if (values->size() != rows * width) return WrongLength(column.name, "values", rows);
+    data.fixed = values->data();
   }
   data.kind = KindOf(column.field);
   data.states = {reinterpret_cast<const uint8_t*>(column.presence.data()), column.presence.size()};
@@ -177,11 +190,11 @@ absl::Status AppendLists(RowBlockBuilder& builder, uint32_t bound, const ReadCol
   std::vector<Value> elements;
   uint32_t row = 0;
   protozero::pbf_message<PackedField> reader(column.data.data(), column.data.size());
-  while (reader.next(PackedField::kValues)) {
+  while (reader.next(PackedField::kValues, kBytes)) {
     const std::string_view list = View(reader.get_view());
     if (row == rows) return WrongLength(column.name, "values", rows);
-    const auto state = column.presence.empty() ? CellState::kValue
-                                               : static_cast<CellState>(column.presence[row]);
+    const auto state =
+        column.presence.empty() ? CellState::kValue : static_cast<CellState>(column.presence[row]);
     Value value;
     if (state == CellState::kNull) value = Value::Null();
     if (state == CellState::kValue) {
@@ -200,10 +213,7 @@ absl::Status AppendColumn(RowBlockBuilder& builder, const ReadColumn& column, ui
   const uint32_t known = builder.bound_columns();
   const absl::StatusOr<uint32_t> bound = builder.BindColumn(column.name, columns_max);
   if (!bound.ok()) return bound.status();
-  if (*bound < known) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("column ", AsAbsl(column.name), " is named twice"));
-  }
+  if (*bound < known) return NamedTwice(column.name);
   if (column.field == ColumnField::kLists) return AppendLists(builder, *bound, column, rows);
   absl::StatusOr<RowBlockBuilder::ColumnData> data = ReadData(column, rows);
   if (!data.ok()) return data.status();
@@ -214,12 +224,13 @@ absl::Status AppendColumn(RowBlockBuilder& builder, const ReadColumn& column, ui
 absl::StatusOr<uint32_t> ReadRowCount(std::string_view message, const RequestLimits& limits) {
   uint32_t rows = 0;
   protozero::pbf_message<ColumnsField> reader(message.data(), message.size());
-  while (reader.next(ColumnsField::kRowCount)) rows = reader.get_uint32();
+  while (reader.next(ColumnsField::kRowCount, protozero::pbf_wire_type::varint)) {
+    rows = reader.get_uint32();
+  }
   if (rows == 0) return absl::InvalidArgumentError("the request has no rows");
   if (rows > limits.request_rows_max) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the request has more than limits.request_rows_max = ",
-                     limits.request_rows_max, " rows"));
+    return LimitPassed(absl::StrCat(
+        "the request has more than limits.request_rows_max = ", limits.request_rows_max, " rows"));
   }
   return rows;
 }
@@ -228,14 +239,51 @@ template <typename OnColumn>
 absl::Status ReadColumns(std::string_view message, OnColumn on_column) {
   uint32_t columns = 0;
   protozero::pbf_message<ColumnsField> reader(message.data(), message.size());
-  while (reader.next(ColumnsField::kColumns)) {
+  while (reader.next(ColumnsField::kColumns, kBytes)) {
     ++columns;
-    if (absl::Status status = on_column(ReadColumnMessage(View(reader.get_view()))); !status.ok()) {
-      return status;
+    const ReadColumn column = ReadColumnMessage(View(reader.get_view()));
+    if (!InspectUtf8(column.name).valid) {
+      return absl::InvalidArgumentError("a column's name is not valid UTF-8");
     }
+    if (absl::Status status = on_column(column); !status.ok()) return status;
   }
-  return columns > 0 ? absl::OkStatus()
-                     : absl::InvalidArgumentError("the request has no columns");
+  return columns > 0 ? absl::OkStatus() : absl::InvalidArgumentError("the request has no columns");
+}
+
+// Adds the bytes of the column's cells to the rows' sizes.
+absl::Status AddSizes(const ReadColumn& column, std::vector<uint64_t>& sizes) {
+  const auto rows = static_cast<uint32_t>(sizes.size());
+  if (column.field == ColumnField::kTexts || column.field == ColumnField::kBlobs) {
+    const absl::StatusOr<RowBlockBuilder::ColumnData> blobs = ReadBlobs(column, rows);
+    if (!blobs.ok()) return blobs.status();
+    uint32_t previous = 0;
+    for (uint32_t row = 0; row < rows; ++row) {
+      uint32_t end = 0;
+      std::memcpy(&end, blobs->ends + row * sizeof(end), sizeof(end));
+      sizes[row] += end - std::exchange(previous, end);
+    }
+  } else if (column.field == ColumnField::kLists) {
+    uint32_t row = 0;
+    protozero::pbf_message<PackedField> reader(column.data.data(), column.data.size());
+    while (row < rows && reader.next(PackedField::kValues, kBytes)) {
+      sizes[row++] += reader.get_view().size();
+    }
+  } else {
+    for (uint64_t& size : sizes) size += sizeof(uint64_t);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRowSizes(std::string_view message, uint32_t rows, const RequestLimits& limits) {
+  if (message.size() <= limits.row_bytes_max) return absl::OkStatus();  // no row can be larger
+  std::vector<uint64_t> sizes(rows);
+  absl::Status status =
+      ReadColumns(message, [&](const ReadColumn& column) { return AddSizes(column, sizes); });
+  if (!status.ok()) return status;
+  const auto largest = std::max_element(sizes.begin(), sizes.end());
+  if (*largest <= limits.row_bytes_max) return absl::OkStatus();
+  return LimitPassed(absl::StrCat("row ", largest - sizes.begin(), " has ", *largest,
+                                  " bytes, limits.row_bytes_max is ", limits.row_bytes_max));
 }
 
 Value SampleOf(const ReadColumn& column) {
@@ -250,7 +298,9 @@ absl::Status ProtoColumns::Decode(RowBlockBuilder& builder) const {
   try {
     const absl::StatusOr<uint32_t> rows = ReadRowCount(message_, limits_);
     if (!rows.ok()) return rows.status();
-    absl::Status status = ReadColumns(message_, [&](const ReadColumn& column) {
+    absl::Status status = CheckRowSizes(message_, *rows, limits_);
+    if (!status.ok()) return status;
+    status = ReadColumns(message_, [&](const ReadColumn& column) {
       return AppendColumn(builder, column, *rows, limits_.columns_max);
     });
     if (status.ok()) builder.EndRows(*rows);
@@ -264,8 +314,9 @@ absl::StatusOr<std::vector<NewColumn>> ProtoColumns::InferColumns() const {
   ColumnInference inference;
   try {
     absl::Status status = ReadColumns(message_, [&](const ReadColumn& column) {
-      inference.Observe(inference.Find(column.name), SampleOf(column));
-      return absl::OkStatus();
+      const absl::StatusOr<size_t> index = inference.Add(column.name, limits_.columns_max);
+      if (index.ok()) inference.Observe(*index, SampleOf(column));
+      return index.status();
     });
     if (!status.ok()) return status;
   } catch (const protozero::exception& error) {

@@ -26,6 +26,11 @@ struct NestedListError : protozero::exception {
   const char* what() const noexcept override { return "a list inside a list"; }
 };
 
+using Wire = protozero::pbf_wire_type;
+
+// A field with its wire type: a known field of another type is one that we do not know.
+constexpr uint32_t Tag(ValueField field, Wire wire) { return protozero::tag_and_type(field, wire); }
+
 std::string_view View(const protozero::data_view& view) { return {view.data(), view.size()}; }
 
 Value DecodeList(std::string_view message, std::vector<Value>* elements) {
@@ -40,39 +45,39 @@ Value DecodeProtoValue(std::string_view message, std::vector<Value>* elements) {
   Value value;
   protozero::pbf_message<ValueField> reader(message.data(), message.size());
   while (reader.next()) {
-    switch (reader.tag()) {
-      case ValueField::kNull:
+    switch (reader.tag_and_type()) {
+      case Tag(ValueField::kNull, Wire::varint):
         reader.skip();
         value = Value::Null();
         break;
-      case ValueField::kBool:
+      case Tag(ValueField::kBool, Wire::varint):
         value = Value::Bool(reader.get_bool());
         break;
-      case ValueField::kInt:
+      case Tag(ValueField::kInt, Wire::varint):
         value = Value::Int(reader.get_sint64());
         break;
-      case ValueField::kUint:
+      case Tag(ValueField::kUint, Wire::varint):
         value = Value::Uint(reader.get_uint64());
         break;
-      case ValueField::kDouble:
+      case Tag(ValueField::kDouble, Wire::fixed64):
         value = Value::Double(reader.get_double());
         break;
-      case ValueField::kText:
+      case Tag(ValueField::kText, Wire::length_delimited):
         value = Value::Text(View(reader.get_view()));
         break;
-      case ValueField::kBytes:
+      case Tag(ValueField::kBytes, Wire::length_delimited):
         value = Value::Bytes(View(reader.get_view()));
         break;
-      case ValueField::kTimestampUs:
+      case Tag(ValueField::kTimestampUs, Wire::varint):
         value = Value::Timestamp(reader.get_sint64());
         break;
-      case ValueField::kDateDays:
+      case Tag(ValueField::kDateDays, Wire::varint):
         value = Value::Date(reader.get_sint32());
         break;
-      case ValueField::kTimeUs:
+      case Tag(ValueField::kTimeUs, Wire::varint):
         value = Value::Time(reader.get_sint64());
         break;
-      case ValueField::kList:
+      case Tag(ValueField::kList, Wire::length_delimited):
         value = DecodeList(View(reader.get_view()), elements);
         break;
       default:
@@ -85,12 +90,8 @@ Value DecodeProtoValue(std::string_view message, std::vector<Value>* elements) {
 void DecodeProtoList(std::string_view message, std::vector<Value>* elements) {
   elements->clear();
   protozero::pbf_message<ListField> reader(message.data(), message.size());
-  while (reader.next()) {
-    if (reader.tag() == ListField::kValues) {
-      elements->push_back(DecodeProtoValue(View(reader.get_view()), nullptr));
-    } else {
-      reader.skip();
-    }
+  while (reader.next(ListField::kValues, Wire::length_delimited)) {
+    elements->push_back(DecodeProtoValue(View(reader.get_view()), nullptr));
   }
 }
 

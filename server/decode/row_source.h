@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -9,10 +11,11 @@
 
 namespace batchsql {
 
-// Limits of one request; INVALID_ARGUMENT past columns_max, RESOURCE_EXHAUSTED past the others.
+// Limits of one request; RESOURCE_EXHAUSTED (LimitPassed) past one of them.
 struct RequestLimits {
   uint32_t request_rows_max = 100'000;
   uint64_t request_bytes_max = uint64_t{16} << 20;
+  uint64_t row_bytes_max = uint64_t{4} << 20;
   uint32_t columns_max = 1600;
   uint32_t json_depth_max = 64;  // brackets open at once
 };
@@ -32,12 +35,16 @@ class RowSource {
   virtual absl::StatusOr<std::vector<NewColumn>> InferColumns() const = 0;
 };
 
-// InferColumns of several values of one column: the first type seen wins, and an integer column that
-// also has fractions becomes kFloat64. A column that never has a value is kText.
+// What a request gets that names a column twice.
+absl::Status NamedTwice(std::string_view name);
+
+// InferColumns of several values of one column: the first type seen wins, and an integer column
+// that also has fractions becomes kFloat64. A column that never has a value is kText.
 class ColumnInference {
  public:
-  // Index of the column called `name`.
-  size_t Find(std::string_view name);
+  // Index of a column that is named now for the first time. INVALID_ARGUMENT where it was named
+  // before, RESOURCE_EXHAUSTED past the limit.
+  absl::StatusOr<size_t> Add(std::string_view name, uint32_t columns_max);
   void Observe(size_t column, const Value& value);
   std::vector<NewColumn> Finish() const;
 

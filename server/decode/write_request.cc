@@ -3,6 +3,7 @@
 #include <protozero/pbf_message.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "core/utf8.h"
 #include "server/decode/proto_columns.h"
 #include "server/decode/proto_rows.h"
 
@@ -19,7 +20,26 @@ enum class RequestField : protozero::pbf_tag_type {
   kColumns = 6,
 };
 
+using Wire = protozero::pbf_wire_type;
+
+constexpr size_t kProducerBytesMax = 255;
+
+// A field with its wire type: a known field of another type is one that we do not know.
+constexpr uint32_t Tag(RequestField field, Wire wire) {
+  return protozero::tag_and_type(field, wire);
+}
+
 std::string_view View(const protozero::data_view& view) { return {view.data(), view.size()}; }
+
+absl::Status CheckNames(const DecodedRequest& request) {
+  if (!InspectUtf8(request.table).valid) {
+    return absl::InvalidArgumentError("table is not valid UTF-8");
+  }
+  if (!InspectUtf8(request.producer_id).valid) {
+    return absl::InvalidArgumentError("producer_id is not valid UTF-8");
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -29,23 +49,27 @@ absl::StatusOr<DecodedRequest> DecodeWriteRequest(std::string_view message,
   try {
     protozero::pbf_message<RequestField> reader(message.data(), message.size());
     while (reader.next()) {
-      switch (reader.tag()) {
-        case RequestField::kTable:
+      switch (reader.tag_and_type()) {
+        case Tag(RequestField::kTable, Wire::length_delimited):
           request.table = View(reader.get_view());
           break;
-        case RequestField::kProducerId:
+        case Tag(RequestField::kProducerId, Wire::length_delimited):
           request.producer_id = View(reader.get_view());
+          if (request.producer_id.size() > kProducerBytesMax) {
+            return absl::InvalidArgumentError(
+                absl::StrCat("producer_id is longer than ", kProducerBytesMax, " bytes"));
+          }
           break;
-        case RequestField::kSequence:
+        case Tag(RequestField::kSequence, Wire::varint):
           request.sequence = reader.get_uint64();
           break;
-        case RequestField::kAck:
+        case Tag(RequestField::kAck, Wire::varint):
           request.ack = reader.get_enum();
           break;
-        case RequestField::kRows:
+        case Tag(RequestField::kRows, Wire::length_delimited):
           request.rows = std::make_unique<ProtoRows>(View(reader.get_view()), limits);
           break;
-        case RequestField::kColumns:
+        case Tag(RequestField::kColumns, Wire::length_delimited):
           request.rows = std::make_unique<ProtoColumns>(View(reader.get_view()), limits);
           break;
         default:
@@ -55,6 +79,7 @@ absl::StatusOr<DecodedRequest> DecodeWriteRequest(std::string_view message,
   } catch (const protozero::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("malformed request: ", error.what()));
   }
+  if (absl::Status status = CheckNames(request); !status.ok()) return status;
   return request;
 }
 

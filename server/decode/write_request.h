@@ -19,7 +19,7 @@ struct DecodedRequest {
   std::unique_ptr<RowSource> rows;  // null: no payload
 };
 
-// INVALID_ARGUMENT for bytes that are no such message.
+// INVALID_ARGUMENT for bytes that are no such message, or a producer_id of more than 255 bytes.
 absl::StatusOr<DecodedRequest> DecodeWriteRequest(std::string_view message,
                                                   const RequestLimits& limits);
 

@@ -42,13 +42,13 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   // Two processes that share a port would share its clients.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // gRPC's own limit lies above ours, whose message names the setting.
-  const uint64_t bytes_max = std::min<uint64_t>(options.limits.request_bytes_max * 2,
-                                                std::numeric_limits<int>::max());
+  const uint64_t bytes_max =
+      std::min<uint64_t>(options.limits.request_bytes_max * 2, std::numeric_limits<int>::max());
   builder.SetMaxReceiveMessageSize(static_cast<int>(bytes_max));
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", options.listen, " for gRPC (grpc.listen): is the port in use?"));
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen,
+                                               " for gRPC (grpc.listen): is the port in use?"));
   }
   std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(impl)));
   server->SetReady(false);
@@ -58,8 +58,14 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
 int GrpcServer::port() const { return impl_->port; }
 
 void GrpcServer::SetReady(bool ready) {
-  impl_->server->GetHealthCheckService()->SetServingStatus(ready);
+  grpc::HealthCheckServiceInterface& health = *impl_->server->GetHealthCheckService();
+  health.SetServingStatus(ready);
+  // Asked by name, a service that was never set is unknown.
+  health.SetServingStatus(v1::Ingest::service_full_name(), ready);
+  health.SetServingStatus(v1::Admin::service_full_name(), ready);
 }
+
+void GrpcServer::StopStreams() { impl_->ingest.StopStreams(); }
 
 void GrpcServer::Shutdown(std::chrono::system_clock::time_point deadline) {
   impl_->server->Shutdown(deadline);

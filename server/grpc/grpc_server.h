@@ -28,8 +28,10 @@ class GrpcServer {
   int port() const;
   // What grpc.health.v1 answers; starts as false.
   void SetReady(bool ready);
-  // Refuses new calls and waits for those under way, which are cancelled at `deadline`. Their rows
-  // must be answered meanwhile: drain the ingestor.
+  // Streams take no more requests, answer what they have, and end with UNAVAILABLE.
+  void StopStreams();
+  // Refuses new calls and waits for the end of those under way and of idle connections; what is
+  // left at `deadline` is cut off.
   void Shutdown(std::chrono::system_clock::time_point deadline);
 
  private:

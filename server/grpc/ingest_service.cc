@@ -46,7 +46,7 @@ grpc::ServerUnaryReactor* IngestService::Write(grpc::CallbackServerContext* cont
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::WriteStream(
     grpc::CallbackServerContext* /*context*/) {
-  return MakeWriteStreamCall(ingestor_, limits_);
+  return MakeWriteStreamCall(ingestor_, limits_, streams_);
 }
 
 grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerContext* context,
@@ -58,8 +58,8 @@ grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerConte
     reactor->Finish(ToGrpcStatus(pipeline.status()));
     return reactor;
   }
-  (*pipeline)->Open({}, [reactor, response, pipeline = *pipeline](
-                            const absl::StatusOr<Pipeline::Schema>& schema) {
+  (*pipeline)->Open({}, [reactor, response,
+                         pipeline = *pipeline](const absl::StatusOr<Pipeline::Schema>& schema) {
     if (schema.ok()) Describe(*pipeline, **schema, response);
     reactor->Finish(ToGrpcStatus(schema.status()));
   });

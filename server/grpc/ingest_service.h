@@ -3,6 +3,7 @@
 #include "batchsql/v1/ingest.grpc.pb.h"
 #include "core/ingestor.h"
 #include "server/decode/row_source.h"
+#include "server/grpc/open_streams.h"
 
 namespace batchsql {
 
@@ -29,9 +30,13 @@ class IngestService : public IngestServiceBase {
                                        const v1::ListTablesRequest* request,
                                        v1::ListTablesResponse* response) override;
 
+  // Streams take no more requests, answer what they have, and end with UNAVAILABLE.
+  void StopStreams() { streams_.StopAll(); }
+
  private:
   Ingestor& ingestor_;
   const RequestLimits limits_;
+  OpenStreams streams_;
 };
 
 }  // namespace batchsql

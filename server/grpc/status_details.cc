@@ -3,13 +3,15 @@
 #include <protozero/pbf_writer.hpp>
 #include <string>
 
+#include "core/limit_error.h"
+
 namespace batchsql {
 namespace {
 
 constexpr int32_t kRetrySeconds = 1;
 
-// Field numbers of google/rpc/status.proto and google/rpc/error_details.proto, which Debian does not
-// package: https://github.com/googleapis/googleapis/tree/master/google/rpc
+// Field numbers of google/rpc/status.proto and google/rpc/error_details.proto, which Debian does
+// not package: https://github.com/googleapis/googleapis/tree/master/google/rpc
 std::string AnyOf(const char* type_url, const std::string& message) {
   std::string any;
   protozero::pbf_writer writer(any);
@@ -47,6 +49,10 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
       detail = BadRequest(message);
       break;
     case absl::StatusCode::kResourceExhausted:
+      // What passed a limit by itself would pass it again.
+      if (IsLimitPassed(status)) return {code, message};
+      detail = RetryInfo();
+      break;
     case absl::StatusCode::kUnavailable:
       detail = RetryInfo();
       break;

@@ -3,15 +3,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 
 namespace batchsql {
 
 absl::StatusOr<ReceivedRequest> ReceiveWriteRequest(const grpc::ByteBuffer& message,
                                                     const RequestLimits& limits) {
   if (message.Length() > limits.request_bytes_max) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the request has ", message.Length(), " bytes, limits.request_bytes_max is ",
-                     limits.request_bytes_max));
+    return LimitPassed(absl::StrCat("the request has ", message.Length(),
+                                    " bytes, limits.request_bytes_max is ",
+                                    limits.request_bytes_max));
   }
   auto slice = std::make_shared<grpc::Slice>();
   if (!message.TrySingleSlice(slice.get()).ok() && !message.DumpToSingleSlice(slice.get()).ok()) {

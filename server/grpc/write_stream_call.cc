@@ -19,16 +19,20 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 // One stream: reads a request, hands its rows to the pipeline, reads the next; writes progress, at
 // most one response at a time, so that many acknowledgements share one. The reactor is called by
-// gRPC's threads; receipts are answered by the pipeline's. The object outlives OnDone until the last
-// receipt is answered, held by `self_` and by the receipts' listeners.
+// gRPC's threads; receipts are answered by the pipeline's. The object outlives OnDone until the
+// last receipt is answered, held by `self_` and by the receipts' listeners.
 class WriteStreamCall : public Reactor, public std::enable_shared_from_this<WriteStreamCall> {
  public:
-  WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits)
-      : ingestor_(ingestor), limits_(limits) {}
+  WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, OpenStreams& streams)
+      : ingestor_(ingestor), limits_(limits), streams_(streams) {}
 
   void Begin() {
     self_ = shared_from_this();
     StartRead(&message_);
+    number_in_streams_ = streams_.Add([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (self != nullptr) self->EndOfRequests(absl::UnavailableError("the daemon is stopping"));
+    });
   }
 
   void OnReadDone(bool ok) override {
@@ -36,6 +40,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       EndOfRequests(absl::OkStatus());
       return;
     }
+    if (Ended()) return;
     if (absl::Status status = HandleRequest(); !status.ok()) EndOfRequests(status);
   }
 
@@ -57,6 +62,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   }
 
   void OnDone() override {
+    streams_.Remove(number_in_streams_);
     const std::shared_ptr<WriteStreamCall> last_use = std::move(self_);
   }
 
@@ -82,7 +88,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     }
     if (request.rows == nullptr) {
       if (!first) return absl::InvalidArgumentError("the request has neither rows nor columns");
-      StartRead(&message_);
+      ReadNext();
       return absl::OkStatus();
     }
     if (absl::Status status = Number(request); !status.ok()) return status;
@@ -128,9 +134,8 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     } else if (numbered != opening_->numbered) {
       return absl::InvalidArgumentError("a stream numbers all its requests or none");
     } else if (numbered && request.sequence != last_number_ + 1) {
-      return absl::FailedPreconditionError(absl::StrCat("sequence ", request.sequence,
-                                                        " where ", last_number_ + 1,
-                                                        " was expected"));
+      return absl::FailedPreconditionError(absl::StrCat("sequence ", request.sequence, " where ",
+                                                        last_number_ + 1, " was expected"));
     } else {
       ++last_number_;
     }
@@ -167,6 +172,8 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     {
       MutexLock lock(mutex_);
       progress_->Reached(number, reached, outcome);
+      // Else a client that goes on sending would never be told.
+      ended_ = ended_ || !progress_->failure().ok();
     }
     WriteOrFinish();
   }
@@ -187,12 +194,17 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     WriteOrFinish();
   }
 
+  bool Ended() {
+    MutexLock lock(mutex_);
+    return ended_;
+  }
+
   void ReadNext() {
     MutexLock lock(mutex_);
     if (!finished_ && !ended_) StartRead(&message_);
   }
 
-  // No request follows: the client closed its side, or a request was refused.
+  // No request follows: the client closed its side, a request was refused, or the daemon stops.
   void EndOfRequests(const absl::Status& status) {
     {
       MutexLock lock(mutex_);
@@ -224,6 +236,8 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
   Ingestor& ingestor_;
   const RequestLimits limits_;
+  OpenStreams& streams_;
+  uint64_t number_in_streams_ = 0;
   std::shared_ptr<WriteStreamCall> self_;
 
   // Used by one callback at a time, from read to read.
@@ -244,8 +258,9 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
 }  // namespace
 
-Reactor* MakeWriteStreamCall(Ingestor& ingestor, const RequestLimits& limits) {
-  const auto call = std::make_shared<WriteStreamCall>(ingestor, limits);
+Reactor* MakeWriteStreamCall(Ingestor& ingestor, const RequestLimits& limits,
+                             OpenStreams& streams) {
+  const auto call = std::make_shared<WriteStreamCall>(ingestor, limits, streams);
   call->Begin();
   return call.get();
 }

@@ -4,9 +4,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
-#include "server/decode/limit_error.h"
 
 namespace batchsql {
 namespace {

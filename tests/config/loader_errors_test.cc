@@ -244,6 +244,16 @@ TEST_CASE("Targets that cannot be are refused") {
   });
 }
 
+TEST_CASE("A target's name that is none is not shown by other errors") {
+  CheckAll({
+      {"targets:\n  - {name: a, kind: sqlite, dsn: x}\n"
+       "  - {name: 'u:hunter2@h', kind: mysql, dsn: mysql://h/d}\n"
+       "tables: [{name: t, target: other}, {name: u}]",
+       "f:3: targets[1].name: expected at most 64 letters, digits, '_', '-' or '.': it becomes a "
+       "label\nf:4: tables[1].target: is missing: expected one of a"},
+  });
+}
+
 TEST_CASE("Tables that cannot be are refused") {
   const std::string targets =
       "targets: [{name: a, kind: sqlite, dsn: x}, {name: b, kind: mysql, dsn: mysql://h/d}]\n";
@@ -256,7 +266,7 @@ TEST_CASE("Tables that cannot be are refused") {
        "`target`"},
       {"tables: [{name: a.b.c}]",
        "f:1: tables[0].name: table name has more than the two parts schema.name"},
-      {"tables: [{name: a.}]", "f:1: tables[0].name: table name is empty, or a part of it is"},
+      {"tables: [{name: a.}]", "f:1: tables[0].name: a part of the table name is empty"},
       {"tables: [{name: t, target: other}]",
        "f:1: tables[0].target: names no target: expected one of sqlite"},
       {targets + "tables: [{name: t}]", "f:2: tables[0].target: is missing: expected one of a, b"},

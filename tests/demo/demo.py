@@ -8,6 +8,7 @@ compares what was sent with what is in the database, row by row by a checksum. E
 import argparse
 import csv
 import hashlib
+import importlib.util
 import os
 import pathlib
 import re
@@ -18,8 +19,6 @@ import tempfile
 import time
 import urllib.request
 
-import vega_datasets
-
 HTTP = "http://127.0.0.1:8080"
 START_SECONDS = 20
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -29,6 +28,14 @@ def program(name):
     root = pathlib.Path(__file__).resolve().parents[2]
     folder = pathlib.Path(os.environ.get("BATCHSQL_BIN_DIR") or root / "build" / "bin")
     return str((root / folder / name).resolve())
+
+
+def data_set(name):
+    """A file of the package `vega_datasets`, which is not imported: that would need pandas."""
+    package = importlib.util.find_spec("vega_datasets")
+    if package is None:
+        fail("the Python package vega_datasets is missing: run ./dev setup")
+    return pathlib.Path(package.origin).parent / "_data" / name
 
 
 def fail(message):
@@ -142,7 +149,7 @@ def main():
         daemon = start_daemon(folder)
         try:
             database = folder / "batchsql-data" / "batchsql.db"
-            airports = pathlib.Path(vega_datasets.__file__).parent / "_data" / "airports.csv"
+            airports = data_set("airports.csv")
             text = lambda cell: cell or None
             real = show("Real data", database, "airports", airports,
                         [text, text, text, text, text, float, float])

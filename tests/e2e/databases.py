@@ -51,7 +51,8 @@ class Database:
 
 class Sqlite(Database):
     kind = "sqlite"
-    types = {"id": "INTEGER", "text": "TEXT", "short": "TEXT", "double": "REAL", "decimal": "DECIMAL TEXT", "bool": "BOOLEAN", "bytes": "BLOB",
+    types = {"id": "INTEGER", "text": "TEXT", "short": "TEXT", "double": "REAL",
+             "decimal": "DECIMAL TEXT", "bool": "BOOLEAN", "bytes": "BLOB",
              "instant": "TIMESTAMPTZ", "date": "DATE"}
     hexadecimal = "hex({})"
 
@@ -88,7 +89,8 @@ class Postgres(Database):
 
     def query(self, sql):
         text = _run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-F", SEPARATOR,
-                     "-P", "null=\\N", "-d", self.server.admin_dsn], f"SET TIME ZONE 'UTC';\n{sql};")
+                     "-P", "null=\\N", "-d", self.server.admin_dsn],
+                    f"SET TIME ZONE 'UTC';\n{sql};")
         return [tuple(None if cell == "\\N" else cell for cell in line.split(SEPARATOR))
                 for line in text.splitlines()]
 

@@ -235,6 +235,28 @@ def test_streams_refuse_what_contradicts_their_first_request(sqlite, serve):
         assert sqlite.count(table) == index + 1
 
 
+def test_names_that_no_database_has_are_refused_before_anything_is_made_of_them(database, serve):
+    daemon, client = serve(database, "name: '*', create: missing", more="limits: {tables_max: 3}")
+    good = api.request("BAD!", api.rows(["id"], [[1]])).SerializeToString()
+    code, *_ = refusal(client.raw_write, good.replace(b"BAD!", b"\xc3\x28\xff\xfe"))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    for name in ("", "a.b.c", ".a", "a.", "n\0l", "t" * 256):
+        code, *_ = refusal(client.write, name, api.rows(["id"], [[1]]))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT, name
+    for form in (api.rows, api.columns):
+        made = api.request("spoilt", form(["id", "BAD!"], [[1, "a"]])).SerializeToString()
+        code, *_ = refusal(client.raw_write, made.replace(b"BAD!", b"\xc3\x28\xff\xfe"))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+    # A quote in a name is only a character.
+    quoting = database.fresh_name('q"u`o\'t; DROP TABLE x; --')
+    assert client.write(quoting, api.rows(["id", 'c"`\''], [[1, "a"]])).accepted == 1
+    assert client.write(database.fresh_name(), api.rows(["id"], [[1]])).accepted == 1
+    code, message, _ = refusal(client.write, "one_too_many", api.rows(["id"], [[1]]))
+    assert code == grpc.StatusCode.RESOURCE_EXHAUSTED and "limits.tables_max" in message
+    assert len(client.status().tables) == 3
+    assert "batchsql_batch_size" in daemon.metrics()
+
+
 def test_garbage_is_refused_and_harms_nobody(sqlite, serve):
     table = sqlite.create(DDL)
     daemon, client = serve(sqlite, table)
@@ -243,6 +265,10 @@ def test_garbage_is_refused_and_harms_nobody(sqlite, serve):
                     good.replace(b"\x0a\x02id", b"\x0a\x7fid"), b"\x0f\x01"):
         code, *_ = refusal(client.raw_write, message)
         assert code == grpc.StatusCode.INVALID_ARGUMENT, message
+    for form in (api.rows, api.columns):
+        named = api.request(table, form(["id", "BAD!"], [[1, "a"]])).SerializeToString()
+        code, *_ = refusal(client.raw_write, named.replace(b"BAD!", b"\xc3\x28\xff\xfe"))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
     stream = client.channel.stream_stream("/batchsql.v1.Ingest/WriteStream")
     code, *_ = refusal(lambda: list(stream(iter([b"\xff" * 40]), timeout=api.DEADLINE)))
     assert code == grpc.StatusCode.INVALID_ARGUMENT

@@ -79,7 +79,8 @@ class MySqlTestDatabase final : public TestDatabase {
       case ColumnType::kJson:
         return "JSON";
       case ColumnType::kEnum:
-        return "ENUM('red', 'green', 'gr\xc3\xb6\xc3\x9f" "er') CHARACTER SET utf8mb4";
+        return "ENUM('red', 'green', 'gr\xc3\xb6\xc3\x9f"
+               "er') CHARACTER SET utf8mb4";
       case ColumnType::kArray:
         return "";
     }
@@ -105,9 +106,16 @@ class MySqlTestDatabase final : public TestDatabase {
 
   std::set<std::string> RefusedEdges() const override {
     return {"bool text",  // an integer takes true and false, but no text of them
-            "float64 nan", "float64 inf", "float64 -inf", "float64 -0",
-            "float32 nan", "float32 inf", "float32 -0",
-            "timestamptz before 1970", "timestamptz after 2038", "timestamptz 9999"};
+            "float64 nan",
+            "float64 inf",
+            "float64 -inf",
+            "float64 -0",
+            "float32 nan",
+            "float32 inf",
+            "float32 -0",
+            "timestamptz before 1970",
+            "timestamptz after 2038",
+            "timestamptz 9999"};
   }
 
   bool has_deferred_constraints() const override { return false; }

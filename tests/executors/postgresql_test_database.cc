@@ -1,28 +1,21 @@
 #include <unistd.h>
 
-#include <cstdlib>
 #include <pqxx/pqxx>
 
 #include "absl/strings/str_cat.h"
 #include "executors/postgresql/postgresql_executor.h"
 #include "tests/executors/contract_suite.h"
+#include "tests/executors/postgresql/test_dsn.h"
 
 namespace batchsql::contract {
 namespace {
-
-std::string Dsn() {
-  const char* dsn = std::getenv("BATCHSQL_TEST_POSTGRES_DSN");
-  if (dsn == nullptr) throw std::runtime_error("BATCHSQL_TEST_POSTGRES_DSN is not set");
-  return dsn;
-}
 
 // What the server knows the executors' connections by, and no one else's.
 std::string ExecutorsName() { return absl::StrCat("contract_", getpid()); }
 
 class PostgresTestDatabase : public TestDatabase {
  public:
-  PostgresTestDatabase() : connection_(Dsn()) {
-    setenv("PGAPPNAME", ExecutorsName().c_str(), 1);
+  PostgresTestDatabase() : connection_(PostgresTestDsn()) {
     Execute("SET application_name = 'contract suite'");
     Execute("SET client_min_messages = warning");
   }
@@ -48,7 +41,7 @@ class PostgresTestDatabase : public TestDatabase {
 
   std::unique_ptr<Executor> MakeExecutor() override {
     PostgresOptions options;
-    options.dsn = Dsn();
+    options.dsn = PostgresTestDsn("application_name=" + ExecutorsName());
     return MakePostgresExecutor(options);
   }
 

@@ -6,6 +6,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 
@@ -32,10 +33,6 @@ def sql(server, statement):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def folders():
-    return {path for path in pathlib.Path("/tmp").glob("batchsql-*-*") if path.is_dir()}
 
 
 def wait_for_nothing_in(folder):
@@ -129,13 +126,21 @@ def test_settings_reach_the_server():
         assert sql(server, "SELECT @@max_connections") == "17"
 
 
-def test_failed_start_shows_the_log_and_leaves_nothing():
-    before = folders()
+def test_failed_start_shows_the_log_and_leaves_nothing(monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        # A folder of its own: other tests start servers meanwhile.
+        folder = pathlib.Path(name)
+        folder.chmod(0o777)
+        monkeypatch.setattr(processes, "_scratch_base", lambda user: name)
+        check_failed_starts(folder)
+
+
+def check_failed_starts(folder):
     with pytest.raises(processes.StartError, match="unrecognized configuration parameter"):
         servers.PostgresServer(settings={"no_such_setting": 1}).__enter__()
     with pytest.raises(processes.StartError, match="no-such-setting"):
         servers.MariaDbServer(settings={"no-such-setting": 1}).__enter__()
-    assert folders() <= before
+    assert not list(folder.glob("batchsql-*-*"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

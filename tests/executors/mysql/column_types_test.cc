@@ -1,8 +1,9 @@
+#include "executors/mysql/column_types.h"
+
 #include <catch2/catch.hpp>
 #include <string>
 
 #include "core/civil_time.h"
-#include "executors/mysql/column_types.h"
 
 namespace batchsql {
 namespace {
@@ -29,7 +30,7 @@ Column Described(const std::string& data_type, const std::string& column_type) {
 TEST_CASE("Integers have the range of their width") {
   const Column tiny = Described("tinyint", "tinyint(4)");
   CHECK((tiny.type == ColumnType::kInt64 && tiny.min == -128 && tiny.max == 127));
-  CHECK(Described("tinyint", "tinyint(1)") .max == 127);
+  CHECK(Described("tinyint", "tinyint(1)").max == 127);
   const Column medium = Described("mediumint", "mediumint(8) unsigned");
   CHECK((medium.type == ColumnType::kInt64 && medium.min == 0 && medium.max == 16777215));
   const Column wide = Described("int", "int(10) unsigned zerofill");
@@ -61,8 +62,8 @@ TEST_CASE("Text keys are bytes only where the collation is binary and does not p
     facts.collation = collation;
     CHECK(Described(facts).key_is_bytes);
   }
-  for (const char* collation : {"utf8mb4_bin", "utf8mb4_general_ci", "utf8mb4_0900_ai_ci",
-                                "utf8mb4_nopad_general_ci"}) {
+  for (const char* collation :
+       {"utf8mb4_bin", "utf8mb4_general_ci", "utf8mb4_0900_ai_ci", "utf8mb4_nopad_general_ci"}) {
     facts.collation = collation;
     CHECK_FALSE(Described(facts).key_is_bytes);
   }

@@ -80,8 +80,10 @@ TEST_CASE_METHOD(MySqlTest, "mysql: the edges of its own types come back", "[mys
   CheckKept("DATETIME", {"0001-01-01 00:00:00", "9999-12-31 23:59:59"});
   CheckKept("DATETIME(3)", {"0001-01-01 00:00:00.001"});
   CheckKept("TIMESTAMP NULL", {"1970-01-01 00:00:01", "2038-01-19 03:14:07"});
-  CheckKept("DECIMAL(65,30)", {"12345678901234567890123456789012345.123456789012345678901234567891"});
-  CheckKept("ENUM('a', 'it''s', 'b\\\\c', 'x,y', '2', '1')", {"a", "it's", "b\\c", "x,y", "1", "2"});
+  CheckKept("DECIMAL(65,30)",
+            {"12345678901234567890123456789012345.123456789012345678901234567891"});
+  CheckKept("ENUM('a', 'it''s', 'b\\\\c', 'x,y', '2', '1')",
+            {"a", "it's", "b\\c", "x,y", "1", "2"});
   CheckKept("VARCHAR(5)", {"\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "a  "});
   CheckKept("CHAR(5)", {"", "a", " a"});
 }
@@ -135,7 +137,8 @@ TEST_CASE_METHOD(MySqlTest, "mysql: tables and types that cannot be kept faithfu
   CHECK_FALSE(Describe(prefix, rule)->CanCoalesce());
 }
 
-TEST_CASE_METHOD(MySqlTest, "mysql: AUTO_INCREMENT numbers rows without id, and 0 is 0", "[mysql]") {
+TEST_CASE_METHOD(MySqlTest, "mysql: AUTO_INCREMENT numbers rows without id, and 0 is 0",
+                 "[mysql]") {
   const std::string table = NewTable("id INT AUTO_INCREMENT PRIMARY KEY, v INT");
   const auto schema = Describe(table);
   MustWrite(schema, {{{"id", I(10)}, {"v", I(1)}}});
@@ -177,14 +180,18 @@ TEST_CASE_METHOD(MySqlTest, "mysql: ignore leaves an ON UPDATE column alone", "[
 TEST_CASE_METHOD(MySqlTest, "mysql: long text keeps its characters in any character set",
                  "[mysql]") {
   std::string text;
-  while (text.size() < 600'000) text += "gr\xc3\xbc\xc3\x9f""e ";
+  while (text.size() < 600'000)
+    text +=
+        "gr\xc3\xbc\xc3\x9f"
+        "e ";
   const std::string json = absl::StrCat("[\"", text, "\"]");
-  const std::string table =
-      NewTable("id INT PRIMARY KEY, l LONGTEXT CHARACTER SET latin1, "
-               "u LONGTEXT CHARACTER SET utf8mb4, j JSON, y LONGBLOB");
-  MustWrite(Describe(table), {{{"id", I(1)}, {"l", T(text)}, {"u", T(text)}, {"j", T(json)},
-                               {"y", Value::Bytes(text)}},
-                              {{"id", I(2)}, {"l", T("\xc3\xbc")}, {"u", T("\xc3\xbc")}}});
+  const std::string table = NewTable(
+      "id INT PRIMARY KEY, l LONGTEXT CHARACTER SET latin1, "
+      "u LONGTEXT CHARACTER SET utf8mb4, j JSON, y LONGBLOB");
+  MustWrite(
+      Describe(table),
+      {{{"id", I(1)}, {"l", T(text)}, {"u", T(text)}, {"j", T(json)}, {"y", Value::Bytes(text)}},
+       {{"id", I(2)}, {"l", T("\xc3\xbc")}, {"u", T("\xc3\xbc")}}});
   CHECK((Rows(table, "l") == Strings{text, "\xc3\xbc"}));
   CHECK((Rows(table, "u") == Strings{text, "\xc3\xbc"}));
   CHECK((Rows(table, "y")[0] == text));
@@ -242,8 +249,8 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a trigger's SIGNAL is a constraint", "[mysql
   db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_t BEFORE INSERT ON ", table,
                             " FOR EACH ROW BEGIN IF NEW.v < 0 THEN SIGNAL SQLSTATE '45000'"
                             " SET MESSAGE_TEXT = 'no'; END IF; END"));
-  const WriteOutcome outcome = Write(Describe(table), {{{"id", I(1)}, {"v", I(1)}},
-                                                       {{"id", I(2)}, {"v", I(-1)}}});
+  const WriteOutcome outcome =
+      Write(Describe(table), {{{"id", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"v", I(-1)}}});
   REQUIRE(outcome.kind == Kind::kCommitted);
   REQUIRE(outcome.failures.size() == 1);
   CHECK(outcome.failures[0].error.reason == RejectReason::kConstraint);
@@ -263,8 +270,9 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a deadlock takes the whole batch back, and n
   REQUIRE(other->Execute(absl::StrCat("UPDATE ", table, " SET v = 7 WHERE id = 2")).ok());
 
   std::future<WriteOutcome> written = std::async(std::launch::async, [&] {
-    return Write(schema, {{{"id", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"v", I(1)}},
-                          {{"id", I(3)}, {"v", I(1)}}});
+    return Write(
+        schema,
+        {{{"id", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"v", I(1)}}, {{"id", I(3)}, {"v", I(1)}}});
   });
   AwaitRowLock(table, 1);
   REQUIRE(other->Execute(absl::StrCat("UPDATE ", table, " SET v = 8 WHERE id = 1")).ok());

@@ -1,3 +1,5 @@
+#include "executors/mysql/sql_text.h"
+
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
@@ -5,7 +7,6 @@
 #include "core/civil_time.h"
 #include "executors/mysql/cell_text.h"
 #include "executors/mysql/row_writer.h"
-#include "executors/mysql/sql_text.h"
 
 namespace batchsql {
 namespace {
@@ -20,8 +21,8 @@ Column Named(const std::string& name, ColumnType type = ColumnType::kInt64) {
 
 // id (primary key), a, b, c (generated), d (auto-increment).
 TableSchema Schema(WriteRule rule) {
-  std::vector<Column> columns = {Named("id"), Named("a"), Named("b", ColumnType::kText),
-                                 Named("c"), Named("d")};
+  std::vector<Column> columns = {Named("id"), Named("a"), Named("b", ColumnType::kText), Named("c"),
+                                 Named("d")};
   columns[3].generated = true;
   columns[4].native_type = "bigint(20) auto_increment";
   absl::StatusOr<TableSchema> schema =
@@ -79,7 +80,8 @@ TEST_CASE("Text that is sent apart is declared UTF-8") {
 }
 
 TEST_CASE("A created table needs a column and good names") {
-  const std::vector<NewColumn> columns = {{"k", ColumnType::kText, true}, {"v`", ColumnType::kJson}};
+  const std::vector<NewColumn> columns = {{"k", ColumnType::kText, true},
+                                          {"v`", ColumnType::kJson}};
   const absl::StatusOr<std::string> sql = MakeMySqlCreateTable({"d", "t"}, columns);
   REQUIRE(sql.ok());
   CHECK(*sql ==

@@ -1,10 +1,10 @@
 #include <catch2/catch.hpp>
-#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "executors/postgresql/errors.h"
 #include "executors/postgresql/postgresql_executor.h"
 #include "tests/executors/contract_suite.h"
+#include "tests/executors/postgresql/test_dsn.h"
 
 // How a flush on PostgreSQL ends when the table, the server or a trigger is not as expected.
 
@@ -182,7 +182,7 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a statement that takes too long
   const auto schema = Describe(table);
   AddTrigger(table, "TRIGGER slow BEFORE INSERT", "PERFORM pg_sleep(60); RETURN NEW;");
   PostgresOptions options;
-  options.dsn = std::getenv("BATCHSQL_TEST_POSTGRES_DSN");
+  options.dsn = PostgresTestDsn();
   options.statement_timeout_ms = 100;
   const RowBlock block = Block(*schema, OneRow());
   const WriteOutcome outcome = MakePostgresExecutor(options)->Write(PlanWrite(schema, {&block}));
@@ -198,7 +198,7 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a COMMIT that is not answered i
   // statement_timeout does not reach into COMMIT: the client itself must give up.
   AddTrigger(table, "CONSTRAINT TRIGGER slow AFTER INSERT", "PERFORM pg_sleep(8); RETURN NULL;");
   PostgresOptions options;
-  options.dsn = std::getenv("BATCHSQL_TEST_POSTGRES_DSN");
+  options.dsn = PostgresTestDsn();
   options.statement_timeout_ms = 100;
   const RowBlock block = Block(*schema, OneRow());
   const auto executor = MakePostgresExecutor(options);
@@ -273,7 +273,6 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: nothing of a flush is left in t
 TEST_CASE_METHOD(PostgresFlushTest,
                  "PostgreSQL: a wrong password and a missing database ask for a person",
                  "[postgresql]") {
-  const std::string dsn = std::getenv("BATCHSQL_TEST_POSTGRES_DSN");
   const std::string table = NewTableAB();
   const auto schema = Describe(table);
   const RowBlock block = Block(*schema, OneRow());
@@ -284,12 +283,10 @@ TEST_CASE_METHOD(PostgresFlushTest,
     CHECK(outcome.kind == Kind::kNotCommitted);
     return outcome.error;
   };
-  const std::string separator = dsn.find('?') == std::string::npos ? "?" : "&";
-  REQUIRE(dsn.starts_with("postgresql://"));
-  const DatabaseError password = error_of(dsn + separator + "password=wrong");
+  const DatabaseError password = error_of(PostgresTestDsn("password=wrong"));
   CHECK(password.code == "28P01");
   CHECK(password.error_class == ErrorClass::kPause);
-  const DatabaseError database = error_of(dsn + separator + "dbname=no_such_database");
+  const DatabaseError database = error_of(PostgresTestDsn("dbname=no_such_database"));
   CHECK(database.code == "3D000");
   CHECK(database.error_class == ErrorClass::kPause);
   const DatabaseError nobody = error_of("postgresql://u@127.0.0.1:1/d");

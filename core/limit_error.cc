@@ -1,4 +1,4 @@
-#include "server/decode/limit_error.h"
+#include "core/limit_error.h"
 
 #include "absl/strings/cord.h"
 #include "core/strings.h"

@@ -1,0 +1,125 @@
+#include "core/ingestor.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/core/pipeline_fixture.h"
+
+namespace batchsql {
+namespace {
+
+using absl::StatusCode;
+
+class IngestorTest {
+ protected:
+  // Tables `events` in `one` and `logs` in `two`; any other goes to `one` where `any` says so.
+  void Make(bool any) {
+    Ingestor::Options options;
+    options.tables = {Rule("one", "events"), Rule("two", "logs")};
+    if (any) options.any_table = Rule("one", "*");
+    options.tables_max = 4;
+    std::vector<std::unique_ptr<Target>> targets;
+    for (const char* name : {"one", "two"}) {
+      targets.push_back(
+          std::make_unique<Target>(name, "fake", 2, [this] { return database.MakeExecutor(); }));
+    }
+    ingestor = std::make_unique<Ingestor>(std::move(options), std::move(targets), &budget, &metrics,
+                                          &clock);
+  }
+
+  static Ingestor::TableRule Rule(std::string target, std::string table) {
+    Ingestor::TableRule rule;
+    rule.target = std::move(target);
+    rule.options.table.name = table;
+    rule.options.label = std::move(table);
+    return rule;
+  }
+
+  StatusCode CodeOf(std::string_view table) { return ingestor->Find(table).status().code(); }
+
+  SimulatedClock clock;
+  FakeDatabase database{TestTableAB()};
+  Metrics metrics{{}, &clock};
+  Budget budget{1'000};
+  std::unique_ptr<Ingestor> ingestor;
+};
+
+TEST_CASE_METHOD(IngestorTest, "A listed table is found by its name, with and without its target") {
+  Make(false);
+  Pipeline* const events = *ingestor->Find("events");
+  CHECK(*ingestor->Find("one/events") == events);
+  CHECK(events->target().name() == "one");
+  CHECK(CodeOf("two/events") == StatusCode::kNotFound);
+  CHECK(CodeOf("three/events") == StatusCode::kNotFound);
+  CHECK(CodeOf("users") == StatusCode::kNotFound);
+  CHECK(CodeOf("") == StatusCode::kInvalidArgument);
+  CHECK(CodeOf("one/") == StatusCode::kInvalidArgument);
+  CHECK(ingestor->pipelines().size() == 2);
+}
+
+TEST_CASE_METHOD(IngestorTest, "A table that is not listed has one pipeline, however it is named") {
+  Make(true);
+  Pipeline* const users = *ingestor->Find("one/users");
+  CHECK(users->options().table == TableName{"", "users"});
+  CHECK(users->options().label == "users");
+  CHECK(*ingestor->Find("users") == users);
+  CHECK(*ingestor->Find("one/users") == users);
+  CHECK(CodeOf("two/users") == StatusCode::kNotFound);  // the rule `*` is of target one
+  CHECK(CodeOf("nowhere/users") == StatusCode::kNotFound);
+  CHECK(ingestor->pipelines().size() == 3);
+}
+
+TEST_CASE_METHOD(IngestorTest,
+                 "A name that another target's table has is kept apart by its target") {
+  Make(true);
+  Pipeline* const logs = *ingestor->Find("one/logs");
+  CHECK(logs->target().name() == "one");
+  CHECK(logs->options().table == TableName{"", "logs"});
+  CHECK((*ingestor->Find("logs"))->target().name() == "two");
+  CHECK(*ingestor->Find("one/logs") == logs);
+  CHECK((*ingestor->Find("two/logs"))->target().name() == "two");
+}
+
+TEST_CASE_METHOD(IngestorTest, "There are no more tables than the limit says") {
+  Make(true);
+  CHECK(ingestor->Find("a").ok());
+  CHECK(ingestor->Find("b").ok());
+  CHECK(CodeOf("c") == StatusCode::kResourceExhausted);
+  CHECK(ingestor->Find("a").ok());
+}
+
+TEST_CASE_METHOD(IngestorTest, "OpenAll asks for every listed table") {
+  Make(false);
+  ingestor->OpenAll();
+  while (database.describes() < 2) std::this_thread::yield();
+  ingestor->Drain(clock.Now());
+  CHECK(database.describes() == 2);
+}
+
+TEST_CASE_METHOD(IngestorTest, "Draining lets those go who wait for memory, and takes nobody in") {
+  Make(true);
+  auto held = budget.TryReserve(1'000);
+  bool let_go = false;
+  budget.ReserveWhenFree(1, [&](Budget::Reservation memory) { let_go = !memory.held(); });
+  ingestor->Drain(clock.Now());
+  CHECK(let_go);
+  CHECK(CodeOf("events") == StatusCode::kUnavailable);
+  CHECK(CodeOf("users") == StatusCode::kUnavailable);
+}
+
+TEST_CASE_METHOD(IngestorTest, "Each table's and target's series exist from the start") {
+  Make(false);
+  auto held = budget.TryReserve(250);
+  const std::string exposed = metrics.Expose();
+  for (const char* series :
+       {"batchsql_records_processed_total{database=\"one\",table=\"events\",test_name=\"default\"} "
+        "0",
+        "batchsql_current_rps{database=\"two\",table=\"logs\",test_name=\"default\"} 0",
+        "batchsql_active_connections{database=\"two\"} 0",
+        "batchsql_buffer_utilization{database=\"one\",test_name=\"default\"} 0.25"}) {
+    INFO(series);
+    CHECK(exposed.find(series) != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace batchsql

@@ -1,0 +1,159 @@
+#include "core/metrics.h"
+
+#include <catch2/catch.hpp>
+#include <sstream>
+#include <string>
+
+#include "core/log.h"
+#include "tests/support/simulated_clock.h"
+
+namespace batchsql {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// The value of a series, by its whole name with labels; "" when there is none.
+std::string ValueOf(const std::string& exposed, const std::string& series) {
+  std::istringstream lines(exposed);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind(series + " ", 0) == 0) return line.substr(series.size() + 1);
+  }
+  return "";
+}
+
+const char kTable[] = "{database=\"pg\",table=\"s.t\",test_name=\"load\"}";
+const char kTarget[] = "{database=\"pg\",test_name=\"load\"}";
+
+class MetricsTest {
+ protected:
+  MetricsTest() {
+    metrics.AddTarget("pg", {[this] { return connections; }, [this] { return rows_wait; }});
+    pipeline = metrics.AddPipeline("pg", "s.t");
+  }
+  std::string Of(const std::string& name, const std::string& labels) {
+    return ValueOf(metrics.Expose(), name + labels);
+  }
+
+  SimulatedClock clock;
+  Metrics metrics{{"load", ""}, &clock};
+  PipelineMetrics* pipeline = nullptr;
+  uint32_t connections = 0;
+  bool rows_wait = false;
+};
+
+TEST_CASE_METHOD(MetricsTest, "Every series of the contract exists from the start, at 0") {
+  const std::string exposed = metrics.Expose();
+  for (const char* name :
+       {"batchsql_records_processed_total", "batchsql_current_rps", "batchsql_batch_success_total",
+        "batchsql_batch_failed_total", "batchsql_batch_execution_duration_ms_count",
+        "batchsql_batch_execution_duration_ms_sum", "batchsql_batch_size_count",
+        "batchsql_batch_size_sum"}) {
+    INFO(name);
+    CHECK(ValueOf(exposed, std::string(name) + kTable) == "0");
+  }
+  CHECK(ValueOf(exposed, std::string("batchsql_data_integrity_rate") + kTarget) == "1");
+  CHECK(ValueOf(exposed, std::string("batchsql_error_rate") + kTarget) == "0");
+  CHECK(ValueOf(exposed, std::string("batchsql_buffer_utilization") + kTarget) == "0");
+  CHECK(std::stod(ValueOf(exposed, std::string("batchsql_memory_usage_bytes") + kTarget)) > 1e6);
+  CHECK(ValueOf(exposed, "batchsql_active_connections{database=\"pg\"}") == "0");
+  for (const char* type :
+       {"batchsql_records_processed_total counter", "batchsql_current_rps gauge",
+        "batchsql_batch_execution_duration_ms histogram", "batchsql_batch_size histogram",
+        "batchsql_data_integrity_rate gauge", "batchsql_error_rate gauge",
+        "batchsql_batch_success_total counter", "batchsql_batch_failed_total counter",
+        "batchsql_memory_usage_bytes gauge", "batchsql_active_connections gauge",
+        "batchsql_buffer_utilization gauge"}) {
+    INFO(type);
+    CHECK(exposed.find("# TYPE " + std::string(type) + "\n") != std::string::npos);
+  }
+}
+
+TEST_CASE("Every series carries the environment where one is set") {
+  SimulatedClock clock;
+  Metrics metrics({"default", "staging"}, &clock);
+  metrics.AddTarget("sqlite", {[] { return 0U; }, [] { return false; }});
+  metrics.AddPipeline("sqlite", "t");
+  std::istringstream lines(metrics.Expose());
+  int series = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    INFO(line);
+    CHECK(line.find("env=\"staging\"") != std::string::npos);
+    ++series;
+  }
+  CHECK(series > 11);
+}
+
+TEST_CASE_METHOD(MetricsTest, "A committed flush is counted, in rows and in milliseconds") {
+  pipeline->FlushCommitted(100, 97, 3, 12.5);
+  CHECK(Of("batchsql_records_processed_total", kTable) == "97");
+  CHECK(Of("batchsql_batch_success_total", kTable) == "1");
+  CHECK(Of("batchsql_batch_size_sum", kTable) == "100");
+  CHECK(Of("batchsql_batch_execution_duration_ms_sum", kTable) == "12.5");
+  CHECK(Of("batchsql_data_integrity_rate", kTarget) == "0.97");
+  clock.Advance(std::chrono::minutes(61));
+  CHECK(Of("batchsql_data_integrity_rate", kTarget) == "1");
+  pipeline->RowsLost(5);
+  CHECK(Of("batchsql_data_integrity_rate", kTarget) == "0");
+}
+
+TEST_CASE_METHOD(MetricsTest, "Rows per second are those of the last ten, and 0 when idle") {
+  for (int i = 0; i < 30; ++i) {
+    pipeline->FlushCommitted(500, 500, 0, 1);
+    clock.Advance(milliseconds(500));
+  }
+  const double rate = std::stod(Of("batchsql_current_rps", kTable));
+  CHECK(rate == Approx(1000).epsilon(0.06));
+  clock.Advance(milliseconds(510));
+  pipeline->FlushCommitted(500, 500, 0, 1);
+  CHECK(std::stod(Of("batchsql_current_rps", kTable)) == Approx(1000).epsilon(0.06));
+  clock.Advance(seconds(11));
+  CHECK(Of("batchsql_current_rps", kTable) == "0");
+}
+
+TEST_CASE_METHOD(MetricsTest, "The error rate keeps its value while rows wait unattempted") {
+  pipeline->AttemptFailed();
+  pipeline->AttemptFailed();
+  pipeline->AttemptFailed();
+  pipeline->AttemptSucceeded();
+  CHECK(Of("batchsql_batch_failed_total", kTable) == "3");
+  CHECK(Of("batchsql_error_rate", kTarget) == "0.75");
+  rows_wait = true;
+  clock.Advance(seconds(120));
+  CHECK(Of("batchsql_error_rate", kTarget) == "0.75");
+  rows_wait = false;
+  CHECK(Of("batchsql_error_rate", kTarget) == "0");
+  pipeline->AttemptSucceeded();
+  CHECK(Of("batchsql_error_rate", kTarget) == "0");
+}
+
+TEST_CASE_METHOD(MetricsTest, "Gauges of a target are read when they are shown") {
+  connections = 3;
+  metrics.SetBufferProbe([] { return 0.25; });
+  CHECK(Of("batchsql_active_connections", "{database=\"pg\"}") == "3");
+  CHECK(Of("batchsql_buffer_utilization", kTarget) == "0.25");
+}
+
+TEST_CASE("Log lines are logfmt, and one line whatever they hold") {
+  CHECK(FormatLogLine("table opened", {{"table", "events"}, {"rows", "5"}}) ==
+        "msg=\"table opened\" table=events rows=5");
+  CHECK(FormatLogLine("ok", {{"empty", ""}, {"equals", "a=b"}, {"quote", "a\"b\\c"}}) ==
+        "msg=ok empty=\"\" equals=\"a=b\" quote=\"a\\\"b\\\\c\"");
+  CHECK(FormatLogLine("ok", {{"forged", "x\nlevel=error\r\x1b[0m\x7f"}}) ==
+        "msg=ok forged=\"x\\nlevel=error  [0m \"");
+  CHECK(FormatLogLine("gr\xc3\xbcn", {}) == "msg=gr\xc3\xbcn");
+}
+
+TEST_CASE("Log levels are read by their names") {
+  LogLevel level = LogLevel::kInfo;
+  CHECK(ParseLogLevel("error", &level));
+  CHECK(level == LogLevel::kError);
+  CHECK(ParseLogLevel("debug", &level));
+  CHECK(level == LogLevel::kDebug);
+  CHECK_FALSE(ParseLogLevel("INFO", &level));
+  CHECK(level == LogLevel::kDebug);
+}
+
+}  // namespace
+}  // namespace batchsql
