@@ -1,10 +1,10 @@
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/generator.h"
+#include "cli/input_file.h"
 
 namespace batchsql::cli {
 namespace {
@@ -42,7 +42,7 @@ int RunGenerate(const GenerateCommand& command) {
   std::FILE* const out = to_file ? std::fopen(command.path.c_str(), "w") : stdout;
   bool written = out != nullptr && Generate(*generator, command.rows, out);
   if (out != nullptr && to_file) written = std::fclose(out) == 0 && written;
-  return written ? kExitOk : Complain(command.path + ": " + std::strerror(errno));
+  return written ? kExitOk : Complain(command.path + ": " + ErrorText(errno));
 }
 
 }  // namespace batchsql::cli

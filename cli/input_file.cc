@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,11 +19,13 @@ constexpr int kPollMs = 100;
 
 }  // namespace
 
+std::string ErrorText(int error) { return std::generic_category().message(error); }
+
 absl::StatusOr<InputFile> InputFile::Open(const std::string& path, const std::atomic<bool>* stop) {
   if (path == "-") return InputFile(STDIN_FILENO, "standard input", stop);
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", std::strerror(errno)));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", ErrorText(errno)));
   }
   InputFile file(descriptor, path, stop);
   struct stat facts {};
@@ -60,7 +62,7 @@ absl::StatusOr<size_t> InputFile::Read(char* buffer, size_t size) {
     const ssize_t count = read(descriptor_, buffer, size);
     if (count >= 0) return static_cast<size_t>(count);
     if (errno != EINTR && errno != EAGAIN) {
-      return absl::InvalidArgumentError(absl::StrCat(name_, ": ", std::strerror(errno)));
+      return absl::InvalidArgumentError(absl::StrCat(name_, ": ", ErrorText(errno)));
     }
   }
 }

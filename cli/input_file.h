@@ -10,6 +10,9 @@
 
 namespace batchsql::cli {
 
+// The text of an errno value.
+std::string ErrorText(int error);
+
 // A file, or standard input where the path is "-". Owns the descriptor (but not standard input's).
 // Used by one thread; `stop` may be set by another, or by a signal handler.
 class InputFile {

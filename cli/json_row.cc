@@ -88,7 +88,7 @@ absl::Status JsonRowParser::ReadArray(Element element, JsonCell* cell) {
   elements_.clear();
   for (auto item : array) {
     Element value;
-    if (auto error = std::move(item).get(value)) return Malformed(error);
+    if (auto error = item.get(value)) return Malformed(error);
     json_type type{};
     if (auto error = value.type().get(type)) return Malformed(error);
     if (type == json_type::array || type == json_type::object) {

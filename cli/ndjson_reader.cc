@@ -17,7 +17,10 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 }  // namespace
 
 NdjsonReader::NdjsonReader(InputFile& input, const ChunkLimits& limits, const ColumnPlan& plan)
-    : input_(input), limits_(limits), plan_(plan) {}
+    : input_(input),
+      limits_(limits),
+      plan_(plan),
+      buffer_(kReadBytes + simdjson::SIMDJSON_PADDING) {}
 
 absl::StatusOr<bool> NdjsonReader::Next(Chunk* chunk) {
   if (!failed_.ok()) return failed_;

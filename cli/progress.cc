@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -35,7 +36,7 @@ uint64_t RowsPerSecond(const ProgressSample& sample) {
 std::string TimeLeft(const ProgressSample& sample) {
   const double done = Fraction(sample);
   if (done <= 0) return "-:-- left";
-  const auto left = static_cast<uint64_t>(sample.seconds / done * (1 - done) + 0.5);
+  const auto left = static_cast<uint64_t>(std::lround(sample.seconds / done * (1 - done)));
   if (left < 3600) return absl::StrFormat("%d:%02d left", left / 60, left % 60);
   return absl::StrFormat("%d:%02d:%02d left", left / 3600, left / 60 % 60, left % 60);
 }

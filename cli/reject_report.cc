@@ -1,12 +1,12 @@
 #include "cli/reject_report.h"
 
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "cli/input_file.h"
 #include "cli/json_string.h"
 
 namespace batchsql::cli {
@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<RejectReport>> RejectReport::Create(std::string i
   MutexLock lock(report->mutex_);
   report->file_.reset(std::fopen(rejects_path.c_str(), "w"));
   if (report->file_ == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat(rejects_path, ": ", std::strerror(errno)));
+    return absl::InvalidArgumentError(absl::StrCat(rejects_path, ": ", ErrorText(errno)));
   }
   return report;
 }

@@ -9,8 +9,8 @@
 namespace batchsql {
 
 // The form of an array in a RowBlock (ColumnType::kArray), one-dimensional: uint32 count, then for
-// each element one byte (CellState: kNull or kValue) and, for a value, eight bytes where the element
-// type is of fixed width, else uint32 length and the bytes. Little-endian, unaligned.
+// each element one byte (CellState: kNull or kValue) and, for a value, eight bytes where the
+// element type is of fixed width, else uint32 length and the bytes. Little-endian, unaligned.
 
 void AppendArrayHeader(uint32_t count, std::vector<char>& out);
 void AppendArrayNull(std::vector<char>& out);

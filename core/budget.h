@@ -27,8 +27,8 @@ class Budget {
     uint64_t bytes() const { return bytes_; }
     // False for a reservation that was moved from, or that the budget's close cut short.
     bool held() const { return budget_ != nullptr; }
-    // Changes the size to what the rows really take. Growth is granted even past the limit: the rows
-    // are in memory already.
+    // Changes the size to what the rows really take. Growth is granted even past the limit: the
+    // rows are in memory already.
     void Resize(uint64_t bytes);
     void Release();
 
@@ -45,7 +45,8 @@ class Budget {
   // nullopt when the budget is used up, or others wait already.
   std::optional<Reservation> TryReserve(uint64_t bytes);
   // Calls back once, in order of arrival: at once, or from the thread that gives bytes back; with a
-  // reservation that is not held after Close. Returns a ticket for Cancel, 0 when it called at once.
+  // reservation that is not held after Close. Returns a ticket for Cancel, 0 when it called at
+  // once.
   uint64_t ReserveWhenFree(uint64_t bytes, Callback callback);
   // True when the callback was taken back and will not be called.
   bool Cancel(uint64_t ticket);

@@ -17,8 +17,8 @@ struct CheckedCell {
   std::string_view bytes;  // the others; the client's own bytes, or `scratch`
 };
 
-// Converts a value (neither absent nor NULL) to what `column` stores, changing nothing about what it
-// means; refuses it where that is not possible. docs/types.md tables what is taken by what.
+// Converts a value (neither absent nor NULL) to what `column` stores, changing nothing about what
+// it means; refuses it where that is not possible. docs/types.md tables what is taken by what.
 CheckedCell CheckCell(const Column& column, const Value& value, std::string* scratch);
 
 }  // namespace batchsql

@@ -162,8 +162,8 @@ CivilDate CivilFromDays(int64_t days) {
       day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const uint64_t shifted_month = (5 * day_of_year + 2) / 153;
   const auto day = static_cast<uint32_t>(day_of_year - (153 * shifted_month + 2) / 5 + 1);
-  const auto month = static_cast<uint32_t>(shifted_month < 10 ? shifted_month + 3
-                                                              : shifted_month - 9);
+  const auto month =
+      static_cast<uint32_t>(shifted_month < 10 ? shifted_month + 3 : shifted_month - 9);
   const auto year = static_cast<int32_t>(static_cast<int64_t>(year_of_era) + era * 400);
   return {month <= 2 ? year + 1 : year, month, day};
 }

@@ -31,8 +31,8 @@ std::optional<int64_t> ParseTime(std::string_view text);  // 23:59[:59[.999999]]
 // UTC. A date alone is its midnight. → microseconds
 std::optional<int64_t> ParseTimestamp(std::string_view text);
 
-// Writers for fixed buffers; they return the text, which lies in `buffer`. Years 0–9999; the fraction
-// has `digits` digits (0–6), cut, not rounded.
+// Writers for fixed buffers; they return the text, which lies in `buffer`. Years 0–9999; the
+// fraction has `digits` digits (0–6), cut, not rounded.
 inline constexpr size_t kDateChars = 16;
 inline constexpr size_t kTimestampChars = 40;
 std::string_view FormatDate(int64_t days, absl::Span<char> buffer);

@@ -80,12 +80,12 @@ class Executor {
 
   // Creates the table unless it exists. Commits whatever is open: never within Write. Errors as
   // Describe.
-  virtual absl::Status CreateTable(const TableName& name,
-                                   absl::Span<const NewColumn> columns) = 0;
+  virtual absl::Status CreateTable(const TableName& name, absl::Span<const NewColumn> columns) = 0;
   // Adds those of the columns that the table lacks, all nullable. Errors as Describe.
   virtual absl::Status AddColumns(const TableName& name, absl::Span<const NewColumn> columns) = 0;
 
-  // Writes the plan in one transaction: all of it but the rows that the database refuses, or nothing.
+  // Writes the plan in one transaction: all of it but the rows that the database refuses, or
+  // nothing.
   virtual WriteOutcome Write(const WritePlan& plan) = 0;
 
   // A connection is open, as far as is known without asking.

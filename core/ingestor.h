@@ -64,8 +64,7 @@ class Ingestor {
   Clock* const clock_;
 
   mutable Mutex mutex_;
-  std::map<std::string, std::unique_ptr<Pipeline>, std::less<>> pipelines_
-      ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::unique_ptr<Pipeline>, std::less<>> pipelines_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -25,8 +25,8 @@ double ResidentBytes() {
 }
 
 template <typename Builder>
-auto& Register(prometheus::Registry& registry, Builder builder, const char* name,
-               const char* help, const std::string& environment) {
+auto& Register(prometheus::Registry& registry, Builder builder, const char* name, const char* help,
+               const std::string& environment) {
   prometheus::Labels labels;
   if (!environment.empty()) labels.emplace("env", environment);
   return builder.Name(name).Help(help).Labels(labels).Register(registry);
@@ -94,9 +94,8 @@ void PipelineMetrics::Refresh() {
 Metrics::Metrics(const Options& options, Clock* clock)
     : options_(options),
       clock_(clock),
-      processed_(Register(registry_, prometheus::BuildCounter(),
-                          "batchsql_records_processed_total", "Rows committed in the target.",
-                          options.environment)),
+      processed_(Register(registry_, prometheus::BuildCounter(), "batchsql_records_processed_total",
+                          "Rows committed in the target.", options.environment)),
       flushes_(Register(registry_, prometheus::BuildCounter(), "batchsql_batch_success_total",
                         "Flushes committed.", options.environment)),
       failed_(Register(registry_, prometheus::BuildCounter(), "batchsql_batch_failed_total",

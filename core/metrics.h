@@ -26,8 +26,8 @@ class TargetActivity {
   void AttemptMade(bool failed);
   void RowsEnded(uint64_t committed, uint64_t refused_or_lost);
 
-  // Failed attempts ÷ attempts over the last 60 s, 0–1. Without attempts: the value before when rows
-  // wait, else 0.
+  // Failed attempts ÷ attempts over the last 60 s, 0–1. Without attempts: the value before when
+  // rows wait, else 0.
   double ErrorRate(bool rows_wait);
   // Committed rows ÷ rows that ended in the last hour, 0–1; 1 when none ended.
   double IntegrityRate();

@@ -33,8 +33,8 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
-// Condition variable for Mutex. The caller holds the mutex and re-checks its condition: wake-ups may
-// be spurious.
+// Condition variable for Mutex. The caller holds the mutex and re-checks its condition: wake-ups
+// may be spurious.
 class CondVar {
  public:
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {

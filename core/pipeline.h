@@ -21,7 +21,7 @@
 namespace batchsql {
 
 enum class PipelineState : uint8_t {
-  kOpening,   // the database has not described the table yet
+  kOpening,  // the database has not described the table yet
   kRunning,
   kRetrying,  // the last attempt failed; another follows by itself
   kPaused,    // a person must mend something in the database; probed until it works
@@ -32,7 +32,7 @@ std::string_view PipelineStateName(PipelineState state);
 // Totals since the pipeline was made, and what it holds now.
 struct PipelineStatus {
   PipelineState state = PipelineState::kOpening;
-  std::string last_error;  // code; empty after a success
+  std::string last_error;    // code; empty after a success
   uint64_t queued_rows = 0;  // waiting or being written
   uint64_t queued_bytes = 0;
   uint64_t received_rows = 0;
@@ -42,16 +42,16 @@ struct PipelineStatus {
   uint64_t failed_rows = 0;  // refused by the database, or given up at the shutdown's deadline
 };
 
-// One table's way into its database: the queue, the threads that flush it, and its retries. Owns its
-// threads, which end with Drain. Every method is thread-safe.
+// One table's way into its database: the queue, the threads that flush it, and its retries. Owns
+// its threads, which end with Drain. Every method is thread-safe.
 class Pipeline {
  public:
   struct Options {
     std::string label;  // as clients and metrics call the table
     TableName table;
     WriteRule rule;
-    bool create_missing = false;   // make the table from the first rows
-    bool add_columns = false;      // add columns that rows name and the table lacks
+    bool create_missing = false;  // make the table from the first rows
+    bool add_columns = false;     // add columns that rows name and the table lacks
     BatchLimits batch;
     uint32_t flushers = 1;  // flushes in flight; more than one only takes effect for kInsert
     Duration backoff_base = std::chrono::milliseconds(50);
@@ -72,7 +72,8 @@ class Pipeline {
   // The table as last described; null before the first time.
   Schema schema() const;
   // Describes the table; makes it, or adds columns, where the options say so and `shape` (the
-  // columns of the rows that wait, may be empty) tells how. Calls back from a thread of the pipeline.
+  // columns of the rows that wait, may be empty) tells how. Calls back from a thread of the
+  // pipeline.
   void Open(std::vector<NewColumn> shape, OpenCallback callback);
 
   // Takes rows over: from here on the receipt is the pipeline's. UNAVAILABLE, with the receipt

@@ -12,7 +12,8 @@ std::atomic<uint64_t> abandoned{0};
 
 }  // namespace
 
-// Not inline: where GCC 12 sees a small lambda move in, it warns of the unused bytes of its storage.
+// Not inline: where GCC 12 sees a small lambda move in, it warns of the unused bytes of its
+// storage.
 Receipt::Receipt(Listener listener) : listener_(std::move(listener)) {}
 
 Receipt& Receipt::operator=(Receipt&& other) noexcept {

@@ -39,13 +39,13 @@ class RowBlockBuilder {
 
   // `schema` must stay alive until Finish.
   void Start(const TableSchema& schema);
-  // The rows that follow are those of `original`, one for one: the new block keeps their source rows.
-  // `original` must stay alive until Finish.
+  // The rows that follow are those of `original`, one for one: the new block keeps their source
+  // rows. `original` must stay alive until Finish.
   void StartFrom(const TableSchema& schema, const RowBlock& original);
 
   // Index for Append of the column called `name`, bound now if it is new. An unknown name is bound
-  // too: each row with a cell for it is refused. RESOURCE_EXHAUSTED when the request binds more than
-  // `columns_max`.
+  // too: each row with a cell for it is refused. RESOURCE_EXHAUSTED when the request binds more
+  // than `columns_max`.
   absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
   uint32_t bound_columns() const { return bound_; }
   // The table's column behind a bound one; null when the table has no such column.
@@ -112,16 +112,16 @@ class RowBlockBuilder {
   const uint64_t block_bytes_max_;
   const TableSchema* schema_ = nullptr;
   const RowBlock* original_ = nullptr;  // StartFrom
-  std::vector<Cells> cells_;  // more than `bound_`: scratch of earlier requests
+  std::vector<Cells> cells_;            // more than `bound_`: scratch of earlier requests
   uint32_t bound_ = 0;
   uint32_t hint_ = 0;  // next column expected by BindColumn
   uint32_t rows_ = 0;
-  std::vector<int> bound_of_schema_;   // schema index → index in cells_, -1
-  std::vector<uint16_t> required_;     // NOT NULL without default
+  std::vector<int> bound_of_schema_;  // schema index → index in cells_, -1
+  std::vector<uint16_t> required_;    // NOT NULL without default
   std::vector<RowRejection> rejected_;
-  std::vector<uint8_t> row_refused_;   // one byte a row; empty while no row was refused
-  std::vector<uint32_t> kept_;         // Finish: the rows that passed, where some did not
-  std::string scratch_;                // converted text of one cell
+  std::vector<uint8_t> row_refused_;  // one byte a row; empty while no row was refused
+  std::vector<uint32_t> kept_;        // Finish: the rows that passed, where some did not
+  std::string scratch_;               // converted text of one cell
 };
 
 }  // namespace batchsql

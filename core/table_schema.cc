@@ -96,9 +96,8 @@ absl::Status TableSchema::ResolveRule() {
 
   // With several unique keys a row may conflict through another one, where only LSN order is right.
   can_coalesce_ = unique_keys_.size() == 1 &&
-                  std::all_of(conflict_key_.begin(), conflict_key_.end(), [&](uint16_t column) {
-                    return columns_[column].key_is_bytes;
-                  });
+                  std::all_of(conflict_key_.begin(), conflict_key_.end(),
+                              [&](uint16_t column) { return columns_[column].key_is_bytes; });
   return absl::OkStatus();
 }
 
@@ -117,26 +116,24 @@ absl::Status TableSchema::ResolveKey() {
         absl::StrCat("table ", name_.ToString(), " has no primary key; conflict: ",
                      AsAbsl(ConflictName(rule_.conflict)), " needs one, or a `key`"));
   }
-  const bool is_unique =
-      std::any_of(unique_keys_.begin(), unique_keys_.end(),
-                  [&](const auto& key) { return SameSet(key, conflict_key_); });
+  const bool is_unique = std::any_of(unique_keys_.begin(), unique_keys_.end(),
+                                     [&](const auto& key) { return SameSet(key, conflict_key_); });
   if (!is_unique) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the key configured for table ", name_.ToString(), " is no unique key of the table"));
   }
   if (unique_keys_.size() > 1 && !rule_.any_unique_key) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "table ", name_.ToString(), " has several unique keys, and conflict: ",
-        AsAbsl(ConflictName(rule_.conflict)),
+        "table ", name_.ToString(),
+        " has several unique keys, and conflict: ", AsAbsl(ConflictName(rule_.conflict)),
         " may act on any of them; set any_unique_key: true to accept that"));
   }
   return absl::OkStatus();
 }
 
 bool TableSchema::operator==(const TableSchema& other) const {
-  return name_ == other.name_ && columns_ == other.columns_ &&
-         primary_key_ == other.primary_key_ && unique_keys_ == other.unique_keys_ &&
-         rule_ == other.rule_;
+  return name_ == other.name_ && columns_ == other.columns_ && primary_key_ == other.primary_key_ &&
+         unique_keys_ == other.unique_keys_ && rule_ == other.rule_;
 }
 
 }  // namespace batchsql

@@ -70,7 +70,7 @@ struct Column {
   uint64_t chars_max = kNoLimit;  // kText: code points
   uint64_t bytes_max = kNoLimit;  // kText, kJson, kBytes
 
-  uint64_t bytes_min = 0;  // kBytes: a shorter value would come back padded (BINARY(n))
+  uint64_t bytes_min = 0;             // kBytes: a shorter value would come back padded (BINARY(n))
   bool keeps_trailing_spaces = true;  // kText: not MySQL's CHAR(n)
 
   // kDecimal: digits in all and after the point; precision 0 is unlimited.
@@ -90,10 +90,10 @@ struct Column {
 
   std::vector<std::string> labels;  // kEnum
 
-  std::string native_type;       // as the database writes it, for people and for casts
-  uint32_t native_id = 0;        // PostgreSQL: type OID
+  std::string native_type;         // as the database writes it, for people and for casts
+  uint32_t native_id = 0;          // PostgreSQL: type OID
   uint32_t element_native_id = 0;  // PostgreSQL: element type OID of an array
-  int32_t native_modifier = -1;  // PostgreSQL: atttypmod
+  int32_t native_modifier = -1;    // PostgreSQL: atttypmod
 
   bool operator==(const Column&) const = default;
 };

@@ -21,8 +21,8 @@ Target::Lease Target::Acquire() {
   while (leased_ == connections_max_) given_back_.Wait(mutex_);
   ++leased_;
   std::unique_ptr<Executor> executor;
-  const auto open = std::find_if(idle_.begin(), idle_.end(),
-                                 [](const auto& idle) { return idle->connected(); });
+  const auto open =
+      std::find_if(idle_.begin(), idle_.end(), [](const auto& idle) { return idle->connected(); });
   const bool was_open = open != idle_.end();
   if (was_open) {
     executor = std::move(*open);
@@ -47,8 +47,8 @@ void Target::GiveBack(std::unique_ptr<Executor> executor, bool was_open) {
 
 uint32_t Target::connections() const {
   MutexLock lock(mutex_);
-  const auto idle_open = std::count_if(idle_.begin(), idle_.end(),
-                                       [](const auto& idle) { return idle->connected(); });
+  const auto idle_open =
+      std::count_if(idle_.begin(), idle_.end(), [](const auto& idle) { return idle->connected(); });
   return leased_open_ + static_cast<uint32_t>(idle_open);
 }
 

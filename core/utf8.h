@@ -11,8 +11,8 @@ struct Utf8Facts {
   size_t code_points = 0;
 };
 
-// Checks text by RFC 3629 (no overlong forms, no surrogates, nothing above U+10FFFF). ASCII is taken
-// eight bytes at a time.
+// Checks text by RFC 3629 (no overlong forms, no surrogates, nothing above U+10FFFF). ASCII is
+// taken eight bytes at a time.
 Utf8Facts InspectUtf8(std::string_view text);
 
 }  // namespace batchsql

@@ -17,8 +17,8 @@ struct Value {
     kInt,
     kUint,
     kDouble,
-    kText,       // parsed by the column's type
-    kNumber,     // a decimal number in text, as JSON and CSV write it; never quoted
+    kText,    // parsed by the column's type
+    kNumber,  // a decimal number in text, as JSON and CSV write it; never quoted
     kBytes,
     kTimestamp,  // microseconds since 1970-01-01T00:00:00Z
     kDate,       // days since 1970-01-01
@@ -33,8 +33,8 @@ struct Value {
     uint64_t natural;
     double real;
   };
-  std::string_view text;              // kText, kNumber, kBytes
-  absl::Span<const Value> elements;   // kList
+  std::string_view text;             // kText, kNumber, kBytes
+  absl::Span<const Value> elements;  // kList
 
   Value() : integer(0) {}
   static Value Null() { return Value(Kind::kNull); }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -17,7 +16,7 @@ namespace batchsql {
 struct RowRef {
   uint32_t block = 0;
   uint32_t row = 0;
-  auto operator<=>(const RowRef&) const = default;
+  bool operator==(const RowRef&) const = default;
   template <typename H>
   friend H AbslHashValue(H h, const RowRef& ref) {
     return H::combine(std::move(h), ref.block, ref.row);
@@ -40,8 +39,9 @@ std::vector<uint16_t> CarriedColumns(const RowBlock& block, uint32_t row);
 
 // Rows that carry the same columns, so that one statement writes them.
 struct WriteGroup {
-  std::vector<uint16_t> columns;  // schema indexes, ascending; every row has a value or NULL in each
-  std::vector<RowRange> rows;     // in the order in which they must be applied
+  std::vector<uint16_t>
+      columns;                 // schema indexes, ascending; every row has a value or NULL in each
+  std::vector<RowRange> rows;  // in the order in which they must be applied
 };
 
 // What one flush writes, in order: groups one after the other, their rows one after the other.
@@ -52,8 +52,8 @@ struct WritePlan {
 
   // Rows that coalescing built out of several others (kUpdate), as the last block of the plan.
   std::unique_ptr<RowBlock> merged;
-  // For a row that stands for several: the rows that it replaced, in LSN order, itself included where
-  // it is one of them. If the database refuses the row, these are tried one by one.
+  // For a row that stands for several: the rows that it replaced, in LSN order, itself included
+  // where it is one of them. If the database refuses the row, these are tried one by one.
   absl::flat_hash_map<RowRef, std::vector<RowRef>> originals;
   // Rows of the batch that the plan does not write because a coalesced row stands for them.
   uint64_t coalesced_rows = 0;
@@ -81,8 +81,8 @@ void ForEachRow(const WritePlan& plan, absl::Span<const uint16_t> schema_columns
 
 // Plans the rows of `blocks`, which were all built against `schema` and come in LSN order: groups
 // them by the columns they carry and, where the schema allows it, coalesces equal keys (kIgnore
-// keeps the first, kReplace the last, kUpdate merges) and sorts by key. A batch in which a row lacks
-// a part of its key keeps LSN order throughout.
+// keeps the first, kReplace the last, kUpdate merges) and sorts by key. A batch in which a row
+// lacks a part of its key keeps LSN order throughout.
 WritePlan PlanWrite(std::shared_ptr<const TableSchema> schema, std::vector<const RowBlock*> blocks);
 
 }  // namespace batchsql

@@ -27,8 +27,8 @@ absl::Status PrepareDataDirectory(const std::string& path) {
         absl::StrCat("data_dir ", path, " belongs to another user"));
   }
   if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "data_dir ", path, " is open to other users; run: chmod 700 ", path));
+    return absl::FailedPreconditionError(
+        absl::StrCat("data_dir ", path, " is open to other users; run: chmod 700 ", path));
   }
   return absl::OkStatus();
 }

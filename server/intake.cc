@@ -11,8 +11,7 @@ namespace {
 // A request under way. Owned by whichever callback comes next.
 class Intake {
  public:
-  Intake(IntakeRequest request, Budget& budget, Receipt::Listener listener,
-         IntakeCallback callback)
+  Intake(IntakeRequest request, Budget& budget, Receipt::Listener listener, IntakeCallback callback)
       : request_(std::move(request)),
         budget_(budget),
         listener_(std::move(listener)),
@@ -63,15 +62,14 @@ class Intake {
       }
       return;
     }
-    budget.ReserveWhenFree(bytes,
-                           [intake = std::move(intake)](Budget::Reservation memory) mutable {
-                             if (!memory.held()) {
-                               intake->callback_(absl::UnavailableError("the daemon is stopping"));
-                               return;
-                             }
-                             intake->memory_ = std::move(memory);
-                             Decode(std::move(intake));
-                           });
+    budget.ReserveWhenFree(bytes, [intake = std::move(intake)](Budget::Reservation memory) mutable {
+      if (!memory.held()) {
+        intake->callback_(absl::UnavailableError("the daemon is stopping"));
+        return;
+      }
+      intake->memory_ = std::move(memory);
+      Decode(std::move(intake));
+    });
   }
 
   static void Decode(std::unique_ptr<Intake> intake) {
@@ -98,9 +96,16 @@ class Intake {
     if (built.block.has_value()) {
       result.queued_rows = built.block->rows();
       memory_.Resize(built.block->size_bytes());
-      QueuedBlock block{*std::move(built.block), schema, std::move(memory_),
-                        Receipt(std::move(listener_)), request_.level, {}, 0,
-                        std::move(request_.producer_id), request_.sequence, {}};
+      QueuedBlock block{*std::move(built.block),
+                        schema,
+                        std::move(memory_),
+                        Receipt(std::move(listener_)),
+                        request_.level,
+                        {},
+                        0,
+                        std::move(request_.producer_id),
+                        request_.sequence,
+                        {}};
       if (absl::Status status = request_.pipeline->Submit(std::move(block)); !status.ok()) {
         callback_(std::move(status));
         return;

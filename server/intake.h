@@ -37,8 +37,8 @@ struct IntakeRequest {
 // Called once, from any thread: validated and queued, or why the request as a whole was refused.
 using IntakeCallback = absl::AnyInvocable<void(absl::StatusOr<IntakeResult>)>;
 
-// Starts a request. `listener` is the receipt's; it is called, from any thread, only where rows were
-// queued, and may be called before `callback`. Never blocks on a database or on memory.
+// Starts a request. `listener` is the receipt's; it is called, from any thread, only where rows
+// were queued, and may be called before `callback`. Never blocks on a database or on memory.
 void TakeRows(IntakeRequest request, Budget& budget, Receipt::Listener listener,
               IntakeCallback callback);
 

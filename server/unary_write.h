@@ -16,8 +16,8 @@ struct WriteAnswer {
   std::vector<RowRejection> rejected;  // ascending by row, by validation or by the database
 };
 
-// Takes a request's rows and calls back once, from any thread, when they reached the request's level
-// or the request failed as a whole. Never blocks on a database.
+// Takes a request's rows and calls back once, from any thread, when they reached the request's
+// level or the request failed as a whole. Never blocks on a database.
 void WriteOnce(IntakeRequest request, Budget& budget,
                absl::AnyInvocable<void(absl::StatusOr<WriteAnswer>)> callback);
 

@@ -30,8 +30,8 @@ class GrpcServer {
   void SetReady(bool ready);
   // Streams take no more requests, answer what they have, and end with UNAVAILABLE.
   void StopStreams();
-  // Refuses new calls and waits for the end of those under way and of idle connections; what is left
-  // at `deadline` is cut off.
+  // Refuses new calls and waits for the end of those under way and of idle connections; what is
+  // left at `deadline` is cut off.
   void Shutdown(std::chrono::system_clock::time_point deadline);
 
  private:

@@ -35,9 +35,14 @@ absl::Status StartWrite(Ingestor& ingestor, const RequestLimits& limits,
   if (!pipeline.ok()) return pipeline.status();
 
   const uint64_t sequence = request.sequence;
-  IntakeRequest intake{*pipeline,        *level, std::string(request.producer_id),
-                       sequence,         std::move(request.rows), received->buffer,
-                       message.Length(), /*waits_for_memory=*/false};
+  IntakeRequest intake{*pipeline,
+                       *level,
+                       std::string(request.producer_id),
+                       sequence,
+                       std::move(request.rows),
+                       received->buffer,
+                       message.Length(),
+                       /*waits_for_memory=*/false};
   WriteOnce(std::move(intake), ingestor.budget(),
             [sequence, response, reactor](absl::StatusOr<WriteAnswer> answer) {
               if (answer.ok()) *response = ToByteBuffer(MakeResponse(sequence, *answer));

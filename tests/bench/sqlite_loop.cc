@@ -1,6 +1,6 @@
-// The loop that the daemon is compared with on SQLite: one process, one prepared INSERT, 10 000 rows
-// a transaction, WAL, synchronous=FULL; rows in memory before the clock starts. Prints
-// `rows=… seconds=…`. Usage: sqlite_loop DATABASE CSV-FILE; the table `events` must exist.
+// The loop that the daemon is compared with on SQLite: one process, one prepared INSERT, 10 000
+// rows a transaction, WAL, synchronous=FULL; rows in memory before the clock starts. Prints `rows=…
+// seconds=…`. Usage: sqlite_loop DATABASE CSV-FILE; the table `events` must exist.
 
 #include <sqlite3.h>
 

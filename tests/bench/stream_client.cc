@@ -1,6 +1,6 @@
-// Sends the rows of a workload file over one gRPC stream, level DATABASE, as fast as they are taken.
-// The messages are encoded before the clock starts; it stops when the last one is acknowledged.
-// Prints `rows=… seconds=…`.
+// Sends the rows of a workload file over one gRPC stream, level DATABASE, as fast as they are
+// taken. The messages are encoded before the clock starts; it stops when the last one is
+// acknowledged. Prints `rows=… seconds=…`.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -73,8 +73,8 @@ grpc::ByteBuffer Encode(const std::vector<WorkloadRow>& rows, size_t begin, size
   return grpc::ByteBuffer(&slice, 1);
 }
 
-// Writes message after message and waits until all are committed. Called by gRPC's threads; the main
-// thread waits in Wait.
+// Writes message after message and waits until all are committed. Called by gRPC's threads; the
+// main thread waits in Wait.
 class Sender : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit Sender(std::vector<grpc::ByteBuffer> messages) : messages_(std::move(messages)) {}
