@@ -67,7 +67,7 @@ class Postgres:
         return run(["psql", self.dsn, "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", text])
 
     def fresh_table(self):
-        self.sql("DROP TABLE IF EXISTS events")
+        self.sql("SET client_min_messages = warning; DROP TABLE IF EXISTS events")
         self.sql(CREATE[self.kind])
 
     def load_by_hand(self, file):
@@ -115,8 +115,8 @@ class MariaDb:
     def load_by_hand(self, file):
         begun = time.monotonic()
         self.sql(f"SET time_zone='+00:00'; LOAD DATA LOCAL INFILE '{file}' INTO TABLE events "
-                 f"FIELDS TERMINATED BY ',' IGNORE 1 LINES (id, @ts, user_id, name, amount, payload) "
-                 f"SET ts = REPLACE(@ts, 'Z', '')")
+                 f"FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '' "
+                 f"IGNORE 1 LINES ({COLUMNS})")
         return time.monotonic() - begun
 
     def facts(self):

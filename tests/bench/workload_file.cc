@@ -1,33 +1,68 @@
 #include "tests/bench/workload_file.h"
 
+#include <csv.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 
 namespace batchsql::bench {
+namespace {
+
+constexpr size_t kColumns = 6;
+
+[[noreturn]] void Refuse(const std::string& path) {
+  (void)std::fprintf(stderr, "%s: not a file of workload W\n", path.c_str());
+  std::exit(2);  // NOLINT(concurrency-mt-unsafe): one thread
+}
+
+struct Reading {
+  std::vector<std::string> cells;  // of the line under way
+  std::vector<WorkloadRow> rows;
+  bool is_header = true;
+  bool good = true;
+};
+
+void OnCell(void* text, size_t length, void* context) {
+  static_cast<Reading*>(context)->cells.emplace_back(static_cast<const char*>(text), length);
+}
+
+void OnLine(int /*terminator*/, void* context) {
+  Reading& reading = *static_cast<Reading*>(context);
+  std::vector<std::string> cells;
+  cells.swap(reading.cells);
+  if (reading.is_header) {
+    reading.is_header = false;
+    return;
+  }
+  WorkloadRow row;
+  if (cells.size() != kColumns || !absl::SimpleAtoi(cells[0], &row.id) ||
+      !absl::SimpleAtoi(cells[2], &row.user_id) || !absl::SimpleAtod(cells[4], &row.amount)) {
+    reading.good = false;
+    return;
+  }
+  row.ts = std::move(cells[1]);
+  row.name = std::move(cells[3]);
+  row.payload = std::move(cells[5]);
+  reading.rows.push_back(std::move(row));
+}
+
+}  // namespace
 
 std::vector<WorkloadRow> ReadWorkloadFile(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  std::vector<WorkloadRow> rows;
-  while (std::getline(file, line)) {
-    const std::vector<absl::string_view> cells = absl::StrSplit(line, ',');
-    WorkloadRow row;
-    if (cells.size() != 6 || !absl::SimpleAtoi(cells[0], &row.id) ||
-        !absl::SimpleAtoi(cells[2], &row.user_id) || !absl::SimpleAtod(cells[4], &row.amount)) {
-      (void)std::fprintf(stderr, "%s: not a file of workload W\n", path.c_str());
-      std::exit(2);  // NOLINT(concurrency-mt-unsafe): one thread
-    }
-    row.ts = std::string(cells[1]);
-    row.name = std::string(cells[3]);
-    row.payload = std::string(cells[5]);
-    rows.push_back(std::move(row));
-  }
-  return rows;
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  Reading reading;
+  csv_parser parser;
+  if (csv_init(&parser, CSV_STRICT) != 0) Refuse(path);
+  const size_t parsed = csv_parse(&parser, text.data(), text.size(), OnCell, OnLine, &reading);
+  csv_fini(&parser, OnCell, OnLine, &reading);
+  csv_free(&parser);
+  if (parsed != text.size() || !reading.good || reading.rows.empty()) Refuse(path);
+  return reading.rows;
 }
 
 }  // namespace batchsql::bench
