@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -16,7 +17,7 @@ namespace batchsql {
 struct RowRef {
   uint32_t block = 0;
   uint32_t row = 0;
-  bool operator==(const RowRef&) const = default;
+  auto operator<=>(const RowRef&) const = default;  // LSN order
   template <typename H>
   friend H AbslHashValue(H h, const RowRef& ref) {
     return H::combine(std::move(h), ref.block, ref.row);
