@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -17,7 +16,10 @@ namespace batchsql {
 struct RowRef {
   uint32_t block = 0;
   uint32_t row = 0;
-  auto operator<=>(const RowRef&) const = default;  // LSN order
+  bool operator==(const RowRef&) const = default;
+  bool operator<(const RowRef& other) const {  // LSN order
+    return block != other.block ? block < other.block : row < other.row;
+  }
   template <typename H>
   friend H AbslHashValue(H h, const RowRef& ref) {
     return H::combine(std::move(h), ref.block, ref.row);
