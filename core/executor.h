@@ -6,10 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/rejection.h"
 #include "core/table_schema.h"
+#include "core/watermark.h"
 #include "core/write_plan.h"
 
 namespace batchsql {
@@ -49,10 +51,13 @@ struct WriteOutcome {
   enum class Kind : uint8_t {
     kCommitted,     // all rows but `failures`
     kNotCommitted,  // nothing of it is in the table; `error` says why
-    kInDoubt,       // COMMIT was handed over and its answer did not come
+    kInDoubt,       // COMMIT was handed over and its answer did not come: ask Resolve
+    kFenced,        // nothing of it is in the table: the slot's row is no longer as it was left
+    kProducerMoved,  // nothing of it is in the table: a producer's position is not as expected
   };
   Kind kind = Kind::kNotCommitted;
   DatabaseError error;
+  // kCommitted and kInDoubt: the rows that the transaction left out.
   std::vector<RowFailure> failures;
   // Of plan.coalesced_rows, those that were not tried by themselves after all.
   uint64_t coalesced_rows = 0;
@@ -66,6 +71,13 @@ struct NewColumn {
 
   bool operator==(const NewColumn&) const = default;
 };
+
+// What became of a commit that was in doubt.
+enum class Resolution : uint8_t { kCommitted, kNotCommitted, kFenced };
+
+// Keeps the rows that an attempt is about to leave out, durably, as that attempt's. An error rolls
+// the attempt back.
+using KeepFailures = absl::FunctionRef<absl::Status(absl::Span<const RowFailure> failures)>;
 
 // One connection to a target, opened when first needed and again after it was lost. One thread at a
 // time. Drivers' exceptions end in the implementations.
@@ -84,9 +96,29 @@ class Executor {
   // Adds those of the columns that the table lacks, all nullable. Errors as Describe.
   virtual absl::Status AddColumns(const TableName& name, absl::Span<const NewColumn> columns) = 0;
 
-  // Writes the plan in one transaction: all of it but the rows that the database refuses, or
-  // nothing.
-  virtual WriteOutcome Write(const WritePlan& plan) = 0;
+  // The pipeline's rows of batchsql_watermark, ascending by slot; none where it never claimed.
+  // Errors as Describe.
+  virtual absl::StatusOr<std::vector<SlotRow>> ReadSlots(const Uuid& pipeline) = 0;
+  // Makes the table batchsql_watermark where it is missing; then, in one transaction, locks the
+  // pipeline's rows and moves them. ABORTED: they are not as expected, nothing was changed. UNKNOWN:
+  // the answer to the commit did not come. Other errors as Describe; nothing was changed.
+  virtual absl::Status Claim(const SlotClaim& claim) = 0;
+
+  // Last committed sequence by producer, for the producers that batchsql_producers knows of. Makes
+  // the table where it is missing. Errors as Describe.
+  virtual absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
+      const TableName& table, absl::Span<const std::string> producer_ids) = 0;
+
+  // In one transaction, moves the slot's row, writes the plan but for the rows that the database
+  // refuses, moves the producers, and lets `keep` keep the refused rows before the commit. All of
+  // it or nothing. A plan without groups only moves the rows.
+  virtual WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
+                             KeepFailures keep) = 0;
+
+  // After kInDoubt, as often as it takes: ends the session that was lost, opens a new connection to
+  // a server that can be written, locks the slot's row and looks which side of `move` it shows.
+  // Errors as Describe.
+  virtual absl::StatusOr<Resolution> Resolve(const SlotMove& move) = 0;
 
   // A connection is open, as far as is known without asking.
   virtual bool connected() const = 0;

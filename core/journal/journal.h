@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "core/clock.h"
+#include "core/disk_budget.h"
+#include "core/env.h"
+#include "core/producers.h"
+#include "core/queued_block.h"
+#include "core/uuid.h"
+
+namespace batchsql {
+
+// A claim of the pipeline's slot rows, as the journal remembers it.
+struct ClaimMark {
+  uint64_t epoch = 0;
+  Uuid token{};
+};
+
+// What a journal held when it was opened.
+struct JournalState {
+  Uuid id{};                                  // of the pipeline
+  std::shared_ptr<const TableSchema> schema;  // of the last segment; null in a new journal
+  Producers producers;
+  std::vector<ClaimMark> claims;  // ascending by epoch; the last few
+  Lsn first_lsn = 1;              // oldest that can be read; next_lsn where there is none
+  Lsn next_lsn = 1;
+  uint64_t torn_bytes = 0;  // cut from the last segment's end: a crash's normal trace
+};
+
+// One pipeline's journal (docs/journal-format.md): segments in a directory of its own. Owns a
+// thread, which writes and syncs what was appended, in groups, and ends with Close. Every method is
+// thread-safe.
+class Journal {
+ public:
+  struct Options {
+    std::string directory;
+    uint64_t segment_bytes = uint64_t{64} << 20;  // more where one request needs it
+    Duration trim_grace = std::chrono::minutes(10);
+    Duration idle_mark = std::chrono::seconds(1);  // until a synced end marker is written
+  };
+  // Called on the journal's thread, in LSN order, with requests that are synced.
+  using Synced = absl::AnyInvocable<void(std::vector<QueuedBlock> group)>;
+
+  // Opens the directory's journal or makes one. DATA_LOSS: it is damaged; the message names segment,
+  // offset and the command to repair it. FAILED_PRECONDITION: written by a newer version.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(Env* env, DiskBudget* disk, Clock* clock,
+                                                       Options options);
+  ~Journal();
+
+  // As it was at Open; to be taken once.
+  JournalState TakeRecovered();
+  // Starts the thread.
+  void Start(Synced synced);
+
+  // Takes a request over, with its LSNs set and following the last one's. Never blocks. Error: the
+  // block is left as it was. RESOURCE_EXHAUSTED: no disk space, within the budget or at all.
+  // UNAVAILABLE: closed.
+  [[nodiscard]] absl::Status Append(QueuedBlock& block);
+  // Returns when the mark is synced.
+  absl::Status AppendClaim(const ClaimMark& claim);
+  absl::Status AppendForget(const std::string& producer_id);
+
+  // Rows of an answer that the database refused, known only after the commit. Not waited for.
+  absl::Status AppendRefused(const std::string& producer_id, uint64_t sequence,
+                             std::vector<RowRejection> refused);
+
+  // Requests, without memory or receipt, from the one that holds `from` on, at least one and up to about `bytes_max`, none of
+  // them beyond the synced end. OUT_OF_RANGE: trimmed. DATA_LOSS.
+  absl::StatusOr<std::vector<QueuedBlock>> Read(Lsn from, uint64_t bytes_max);
+
+  // Everything up to `frontier` is committed: removes segments that hold nothing else, once their
+  // grace is over or their space is needed.
+  void Trim(Lsn frontier);
+
+  struct Status {
+    uint64_t bytes = 0;  // on disk
+    uint32_t segments = 0;
+    Lsn first_lsn = 1;
+    Lsn synced_lsn = 0;
+    uint64_t failed_syncs = 0;
+    std::string error;  // why appending waits; empty: it does not
+  };
+  Status status() const;
+
+  // Syncs what was appended, writes the end marker, and ends the thread. What cannot be written
+  // until `deadline` is dropped.
+  void Close(TimePoint deadline);
+};
+
+}  // namespace batchsql

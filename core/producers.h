@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "core/names.h"
+#include "core/rejection.h"
+
+namespace batchsql {
+
+// 128-bit XXH3 of a request's rows as received, so that a repeated sequence can be told from a
+// reused one.
+using Digest = std::array<uint8_t, 16>;
+
+// How a request was answered; enough to answer its repetition word for word.
+struct RequestAnswer {
+  std::string producer_id;  // empty: of no producer, never repeated
+  uint64_t sequence = 0;
+  Digest digest{};
+  uint32_t accepted_rows = 0;          // that validation let pass
+  std::vector<RowRejection> rejected;  // ascending by row
+  // The request's LSNs: one a row, at least one.
+  Lsn first_lsn = 0;
+  Lsn last_lsn = 0;
+  uint64_t time_ms = 0;  // since 1970
+};
+
+// The positions of a pipeline's producers, with the last answers of each. Rebuilt from the journal.
+// Pure: no thread or lock inside; its owner guards it.
+class Producers {
+ public:
+  static constexpr size_t kAnswersKept = 16;
+
+  enum class Verdict : uint8_t {
+    kNext,       // the request that comes next
+    kDuplicate,  // answered before: repeat `original`
+    kGap,        // FAILED_PRECONDITION: `expected` comes next
+    kOther,      // INVALID_ARGUMENT: answered before, with another content
+    kTooOld,     // OUT_OF_RANGE: answered before, and the answer is no longer kept
+  };
+  struct Position {
+    Verdict verdict = Verdict::kNext;
+    uint64_t expected = 0;
+    const RequestAnswer* original = nullptr;  // valid until the next change
+  };
+
+  // A producer that is not known may begin with any sequence.
+  Position Look(std::string_view producer_id, uint64_t sequence, const Digest& digest) const;
+  // 0: not known.
+  uint64_t last_sequence(std::string_view producer_id) const;
+
+  // Makes the answer its producer's last, whatever its sequence; one without a producer is not kept.
+  void Record(RequestAnswer answer);
+  // Adds rows that the database refused to an answer that is still kept.
+  void AddRefused(std::string_view producer_id, uint64_t sequence,
+                  const std::vector<RowRejection>& refused);
+  void Forget(std::string_view producer_id);
+  // Forgets producers whose last answer is older; returns how many.
+  size_t ForgetOlder(uint64_t time_ms);
+
+  struct Summary {
+    std::string producer_id;
+    uint64_t last_sequence = 0;
+    uint64_t time_ms = 0;
+  };
+  std::vector<Summary> List() const;  // by id
+  size_t size() const { return producers_.size(); }
+
+  // docs/journal-format.md, "Producers".
+  void AppendTo(std::string* bytes) const;
+  static absl::StatusOr<Producers> Parse(std::string_view bytes);
+
+ private:
+  struct Producer {
+    std::deque<RequestAnswer> answers;  // ascending; never empty
+  };
+  absl::flat_hash_map<std::string, Producer> producers_;
+};
+
+}  // namespace batchsql

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/budget.h"
+#include "core/clock.h"
+#include "core/producers.h"
+#include "core/receipt.h"
+#include "core/row_block.h"
+#include "core/table_schema.h"
+
+namespace batchsql {
+
+// One request on its way through a pipeline: its rows, and what is known of its answer.
+struct QueuedBlock {
+  RowBlock rows;                              // may hold none: then only the answer is journaled
+  std::shared_ptr<const TableSchema> schema;  // that the rows were checked against
+  RequestAnswer answer;                       // its LSNs are given by the pipeline
+  Budget::Reservation memory;
+  Receipt receipt;
+  AckLevel level = AckLevel::kDatabase;  // that the client waits for
+  TimePoint accepted_at;
+  // Rows that no longer fit the table after it was altered; no longer in `rows`.
+  std::vector<RowRejection> refused;
+
+  Lsn first_lsn() const { return answer.first_lsn; }
+  Lsn last_lsn() const { return answer.last_lsn; }
+};
+
+}  // namespace batchsql

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/names.h"
+#include "core/uuid.h"
+
+namespace batchsql {
+
+// One row of the target's table batchsql_watermark: a slot of a pipeline's flush window
+// (docs/watermark.md). Every number fits a signed 64-bit integer.
+struct SlotRow {
+  uint32_t slot = 0;
+  uint64_t epoch = 0;  // +1 with every claim
+  Uuid token{};        // random, new with every claim
+  // The range of LSNs, both ends included, that the slot's last transaction committed; 0, 0 before
+  // its first.
+  Lsn from = 0;
+  Lsn to = 0;
+  // Every row up to and including it was known to be committed then.
+  Lsn frontier = 0;
+  uint64_t attempt = 0;  // random; which attempt at the range committed
+
+  bool operator==(const SlotRow&) const = default;
+};
+
+// A flush's first statement: the slot's row becomes `after` if it still has the epoch, token and
+// range of `before`; else the flush is fenced.
+struct SlotMove {
+  Uuid pipeline{};
+  SlotRow before;
+  SlotRow after;
+};
+
+// Takes a pipeline over: every one of its slot rows gets the epoch and the token, and rows are added
+// so that slots 0 to slots − 1 exist.
+struct SlotClaim {
+  Uuid pipeline{};
+  std::vector<SlotRow> expected;  // the pipeline's rows as last read, ascending by slot
+  uint32_t slots = 0;
+  uint64_t epoch = 0;
+  Uuid token{};
+};
+
+// A producer's position in batchsql_producers, for tables that keep it in the target: moved by
+// compare-and-set, in the transaction of the producer's rows.
+struct ProducerMove {
+  std::string producer_id;
+  uint64_t before = 0;  // last sequence committed; 0: no row yet
+  uint64_t after = 0;
+};
+
+// What one flush commits beside its rows.
+struct FlushProgress {
+  SlotMove slot;
+  std::vector<ProducerMove> producers;  // empty unless the table keeps them in the target
+};
+
+}  // namespace batchsql
