@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "core/bytes.h"
 #include "core/names.h"
 #include "core/rejection.h"
 
@@ -31,6 +32,10 @@ struct RequestAnswer {
   Lsn last_lsn = 0;
   uint64_t time_ms = 0;  // since 1970
 };
+
+// As the journal's records hold an answer; ReadAnswer leaves `in` not ok where it is malformed.
+void AppendAnswer(const RequestAnswer& answer, ByteWriter& out);
+RequestAnswer ReadAnswer(ByteReader& in);
 
 // The positions of a pipeline's producers, with the last answers of each. Rebuilt from the journal.
 // Pure: no thread or lock inside; its owner guards it.
@@ -78,10 +83,8 @@ class Producers {
   static absl::StatusOr<Producers> Parse(std::string_view bytes);
 
  private:
-  struct Producer {
-    std::deque<RequestAnswer> answers;  // ascending; never empty
-  };
-  absl::flat_hash_map<std::string, Producer> producers_;
+  using Answers = std::deque<RequestAnswer>;  // in the order of Record; never empty
+  absl::flat_hash_map<std::string, Answers> producers_;
 };
 
 }  // namespace batchsql

@@ -44,6 +44,14 @@ struct SlotClaim {
   Uuid token{};
 };
 
+// A claim, as the journal remembers it: written before the target is asked, and once more, `held`,
+// when the target took it.
+struct ClaimMark {
+  uint64_t epoch = 0;
+  Uuid token{};
+  bool held = false;
+};
+
 // A producer's position in batchsql_producers, for tables that keep it in the target: moved by
 // compare-and-set, in the transaction of the producer's rows.
 struct ProducerMove {

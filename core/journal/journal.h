@@ -13,21 +13,16 @@
 #include "core/producers.h"
 #include "core/queued_block.h"
 #include "core/uuid.h"
+#include "core/watermark.h"
 
 namespace batchsql {
-
-// A claim of the pipeline's slot rows, as the journal remembers it.
-struct ClaimMark {
-  uint64_t epoch = 0;
-  Uuid token{};
-};
 
 // What a journal held when it was opened.
 struct JournalState {
   Uuid id{};                                  // of the pipeline
   std::shared_ptr<const TableSchema> schema;  // of the last segment; null in a new journal
   Producers producers;
-  std::vector<ClaimMark> claims;  // ascending by epoch; the last few
+  std::vector<ClaimMark> claims;  // ascending by epoch, one each; the last few
   Lsn first_lsn = 1;              // oldest that can be read; next_lsn where there is none
   Lsn next_lsn = 1;
   uint64_t torn_bytes = 0;  // cut from the last segment's end: a crash's normal trace

@@ -1,0 +1,145 @@
+#include "core/producers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/bytes.h"
+
+namespace batchsql {
+namespace {
+
+void AppendRejections(const std::vector<RowRejection>& rejections, ByteWriter& out) {
+  out.U32(static_cast<uint32_t>(rejections.size()));
+  for (const RowRejection& rejection : rejections) {
+    out.U32(rejection.row);
+    out.U8(static_cast<uint8_t>(rejection.reason));
+    out.String(rejection.field);
+    out.String(rejection.detail);
+  }
+}
+
+std::vector<RowRejection> ReadRejections(ByteReader& in) {
+  std::vector<RowRejection> rejections;
+  const uint32_t count = in.U32();
+  for (uint32_t i = 0; i < count && in.ok(); ++i) {
+    RowRejection rejection;
+    rejection.row = in.U32();
+    rejection.reason = static_cast<RejectReason>(in.U8());
+    rejection.field = in.String();
+    rejection.detail = in.String();
+    rejections.push_back(std::move(rejection));
+  }
+  return rejections;
+}
+
+}  // namespace
+
+void AppendAnswer(const RequestAnswer& answer, ByteWriter& out) {
+  out.String(answer.producer_id);
+  out.U64(answer.sequence);
+  out.Bytes(answer.digest);
+  out.U64(answer.first_lsn);
+  out.U64(answer.last_lsn);
+  out.U64(answer.time_ms);
+  out.U32(answer.accepted_rows);
+  AppendRejections(answer.rejected, out);
+}
+
+RequestAnswer ReadAnswer(ByteReader& in) {
+  RequestAnswer answer;
+  answer.producer_id = in.String();
+  answer.sequence = in.U64();
+  in.Bytes(answer.digest);
+  answer.first_lsn = in.U64();
+  answer.last_lsn = in.U64();
+  answer.time_ms = in.U64();
+  answer.accepted_rows = in.U32();
+  answer.rejected = ReadRejections(in);
+  return answer;
+}
+
+uint64_t Producers::last_sequence(std::string_view producer_id) const {
+  const auto found = producers_.find(producer_id);
+  return found == producers_.end() ? 0 : found->second.back().sequence;
+}
+
+Producers::Position Producers::Look(std::string_view producer_id, uint64_t sequence,
+                                    const Digest& digest) const {
+  const auto found = producers_.find(producer_id);
+  if (found == producers_.end()) return {Verdict::kNext, sequence, nullptr};
+  const Answers& answers = found->second;
+  const uint64_t expected = answers.back().sequence + 1;
+  if (sequence == expected) return {Verdict::kNext, expected, nullptr};
+  if (sequence > expected) return {Verdict::kGap, expected, nullptr};
+  const auto original =
+      std::find_if(answers.rbegin(), answers.rend(),
+                   [&](const RequestAnswer& answer) { return answer.sequence == sequence; });
+  if (original == answers.rend()) return {Verdict::kTooOld, expected, nullptr};
+  const Verdict verdict = original->digest == digest ? Verdict::kDuplicate : Verdict::kOther;
+  return {verdict, expected, &*original};
+}
+
+void Producers::Record(RequestAnswer answer) {
+  if (answer.producer_id.empty()) return;
+  Answers& answers = producers_[answer.producer_id];
+  answers.push_back(std::move(answer));
+  if (answers.size() > kAnswersKept) answers.pop_front();
+}
+
+void Producers::AddRefused(std::string_view producer_id, uint64_t sequence,
+                           const std::vector<RowRejection>& refused) {
+  const auto found = producers_.find(producer_id);
+  if (found == producers_.end()) return;
+  for (RequestAnswer& answer : found->second) {
+    if (answer.sequence != sequence) continue;
+    std::vector<RowRejection> merged;
+    std::merge(answer.rejected.begin(), answer.rejected.end(), refused.begin(), refused.end(),
+               std::back_inserter(merged),
+               [](const RowRejection& a, const RowRejection& b) { return a.row < b.row; });
+    answer.rejected = std::move(merged);
+    answer.accepted_rows -= static_cast<uint32_t>(refused.size());
+  }
+}
+
+void Producers::Forget(std::string_view producer_id) { producers_.erase(producer_id); }
+
+size_t Producers::ForgetOlder(uint64_t time_ms) {
+  return absl::erase_if(producers_, [time_ms](const auto& producer) {
+    return producer.second.back().time_ms < time_ms;
+  });
+}
+
+std::vector<Producers::Summary> Producers::List() const {
+  std::vector<Summary> list;
+  list.reserve(producers_.size());
+  for (const auto& [id, answers] : producers_) {
+    list.push_back({id, answers.back().sequence, answers.back().time_ms});
+  }
+  std::sort(list.begin(), list.end(),
+            [](const Summary& a, const Summary& b) { return a.producer_id < b.producer_id; });
+  return list;
+}
+
+void Producers::AppendTo(std::string* bytes) const {
+  ByteWriter out(bytes);
+  out.U32(static_cast<uint32_t>(producers_.size()));
+  for (const Summary& summary : List()) {  // sorted, so that equal positions make equal bytes
+    const Answers& answers = producers_.find(summary.producer_id)->second;
+    out.U32(static_cast<uint32_t>(answers.size()));
+    for (const RequestAnswer& answer : answers) AppendAnswer(answer, out);
+  }
+}
+
+absl::StatusOr<Producers> Producers::Parse(std::string_view bytes) {
+  ByteReader in(bytes);
+  Producers producers;
+  const uint32_t count = in.U32();
+  for (uint32_t i = 0; i < count && in.ok(); ++i) {
+    const uint32_t answers = in.U32();
+    for (uint32_t j = 0; j < answers && in.ok(); ++j) producers.Record(ReadAnswer(in));
+  }
+  if (!in.ok() || !in.empty()) return absl::DataLossError("malformed producers");
+  return producers;
+}
+
+}  // namespace batchsql
