@@ -55,6 +55,7 @@ class Daemon:
         self.arguments = list(arguments)
         self.environment = dict(environment or {})
         self.wait_ready = wait_ready
+        self.exit_code = None  # Of the last life that ended; negative: the signal that killed it.
         self._process = None
 
     def __enter__(self):
@@ -89,6 +90,11 @@ class Daemon:
     def pid(self):
         """The daemon's process, or None while it is down."""
         return self._process.pid if self._process else None
+
+    @property
+    def has_ended(self):
+        """True when nothing runs, also where it ended by itself and nobody waited for it yet."""
+        return self._process is None or self._process.poll() is not None
 
     @property
     def log_text(self):
@@ -128,9 +134,9 @@ class Daemon:
 
     def wait(self, seconds=STOP_SECONDS):
         """Waits for its end; returns its exit code (negative: the signal that killed it)."""
-        code = self._process.wait(seconds)
-        self._process = None
-        return code
+        self._process.wait(seconds)
+        self._reap()
+        return self.exit_code
 
     def stop(self, seconds=STOP_SECONDS):
         """SIGTERM: it drains and ends. Returns its exit code."""
@@ -168,5 +174,5 @@ class Daemon:
 
     def _reap(self):
         if self._process is not None:
-            self._process.wait()
+            self.exit_code = self._process.wait()
             self._process = None
