@@ -62,6 +62,7 @@ void Pipeline::Recover(JournalState recovered) {
   extent_.first_lsn = recovered.first_lsn;
   next_lsn_ = recovered.next_lsn;
   synced_lsn_ = recovered.next_lsn - 1;
+  queued_through_ = synced_lsn_;
   recovered_through_ = synced_lsn_;
   left_ = {recovered.first_lsn, synced_lsn_};
 }
@@ -125,16 +126,20 @@ absl::Status Pipeline::StoppingStatus() const {
 void Pipeline::GiveUpQueue() {
   std::deque<OpenRequest> opens;
   Batch batch;
-  std::vector<Receipt> waiters;
+  std::vector<CommitWaiters::Waiter> waiters;
+  std::vector<CommitWaiters::Waiter> repeats;
   {
     MutexLock lock(mutex_);
     opens.swap(opens_);
     batch.blocks = batcher_.TakeAll();
     waiters = waiters_.TakeAll();
+    repeats = unsynced_repeats_.TakeAll();
   }
   for (const QueuedBlock& block : batch.blocks) batch.rows += block.rows.rows();
   AnswerAll(batch, StoppingStatus());
-  for (Receipt& waiter : waiters) waiter.Finish({StoppingStatus(), {}});
+  const RequestOutcome stopping{StoppingStatus(), {}, false};
+  for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(stopping);
+  for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Finish(stopping);
   for (OpenRequest& open : opens) {
     open.callback(absl::UnavailableError("the daemon is stopping"));
   }

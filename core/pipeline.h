@@ -168,7 +168,9 @@ class Pipeline {
   absl::Status CheckAccepting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<const RequestAnswer*> FindOriginal(const QueuedBlock& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Submitted Repeat(const RequestAnswer& original, Receipt& receipt, Receipt* answer_now)
+  void CountRepeated(const RequestAnswer& original) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Follow(const RequestAnswer& original, Receipt receipt);
+  absl::StatusOr<Submitted> Take(QueuedBlock& block, absl::Status status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Admit(QueuedBlock& block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSynced(std::vector<QueuedBlock> group);
@@ -232,6 +234,7 @@ class Pipeline {
   std::optional<TimePoint> reopen_at_ ABSL_GUARDED_BY(mutex_);
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 1;
   Lsn synced_lsn_ ABSL_GUARDED_BY(mutex_) = 0;
+  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;  // queued or left; follows synced_lsn_
   Lsn recovered_through_ ABSL_GUARDED_BY(mutex_) = 0;  // LSNs of an earlier process
   Lsn recovered_counted_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, what the status counts
   uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
@@ -239,6 +242,7 @@ class Pipeline {
   LeftRows left_ ABSL_GUARDED_BY(mutex_);
   bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);
+  CommitWaiters unsynced_repeats_ ABSL_GUARDED_BY(mutex_);  // of requests that are being synced
   Producers producers_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint64_t> sessions_ ABSL_GUARDED_BY(mutex_);  // the newest
   uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;

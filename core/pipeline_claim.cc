@@ -109,7 +109,7 @@ void Pipeline::Adopt(std::vector<SlotRow> slots) {
         left_rows_ += block.rows.rows();
         waiters_.Add(block.last_lsn(), std::move(block.receipt));
       }
-      left_ = {window_->frontier() + 1, synced_lsn_};
+      left_ = {window_->frontier() + 1, queued_through_};
       // A target that moved back gets rows again that were counted already.
       recovered_counted_ = std::min(recovered_counted_, window_->frontier());
     }

@@ -342,7 +342,7 @@ void Pipeline::AnswerCommitted(Batch& batch) {
               [](const RowRejection& a, const RowRejection& b) { return a.row < b.row; });
     const RequestAnswer& answer = block.answer;
     const bool kept = !answer.producer_id.empty() && !block.refused.empty();
-    std::vector<Receipt> waiters;
+    std::vector<CommitWaiters::Waiter> waiters;
     {
       MutexLock lock(mutex_);
       waiters = waiters_.Take(block.first_lsn(), block.last_lsn());
@@ -353,7 +353,7 @@ void Pipeline::AnswerCommitted(Batch& batch) {
     }
     block.memory.Release();
     const RequestOutcome outcome{absl::OkStatus(), std::move(block.refused), false};
-    for (Receipt& waiter : waiters) waiter.Finish(outcome);
+    for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(outcome);
     block.receipt.Finish(outcome);
   }
 }

@@ -66,25 +66,39 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
                                             " comes next"));
 }
 
-// Ties the receipt to the original's rows. What can be told at once goes to `answer_now`.
-Submitted Pipeline::Repeat(const RequestAnswer& original, Receipt& receipt, Receipt* answer_now) {
+void Pipeline::CountRepeated(const RequestAnswer& original) {
   const uint64_t rows = original.accepted_rows + original.rejected.size();
   status_.received_rows += rows;
   status_.deduplicated_rows += rows;
-  const bool committed = window_.has_value() && window_->IsCommitted(original.last_lsn);
-  if (committed) {
-    *answer_now = std::move(receipt);
-  } else {
-    waiters_.Add(original.last_lsn, std::move(receipt));
+}
+
+// Answers a repeated request as its original reaches each level.
+void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
+  if (journal_ != nullptr) {
+    {
+      MutexLock lock(mutex_);
+      if (original.last_lsn > synced_lsn_) {
+        unsynced_repeats_.Add(original.last_lsn, std::move(receipt));
+        return;
+      }
+    }
+    receipt.Journaled();
   }
-  return {original.accepted_rows, original.rejected};
+  RequestOutcome outcome;
+  {
+    MutexLock lock(mutex_);
+    if (!window_.has_value() || !window_->IsCommitted(original.last_lsn)) {
+      waiters_.Add(original.last_lsn, std::move(receipt));
+      return;
+    }
+    outcome.rejected = producers_.refused(original.producer_id, original.sequence);
+  }
+  receipt.Finish(outcome);
 }
 
 absl::StatusOr<std::optional<Submitted>> Pipeline::FindRepeated(const QueuedBlock& request,
                                                                 Receipt& receipt) {
-  Receipt answer_now(nullptr);
-  std::vector<RowRejection> refused;
-  std::optional<Submitted> submitted;
+  RequestAnswer answered;
   {
     MutexLock lock(mutex_);
     const absl::StatusOr<const RequestAnswer*> original = FindOriginal(request);
@@ -93,11 +107,11 @@ absl::StatusOr<std::optional<Submitted>> Pipeline::FindRepeated(const QueuedBloc
       return original.status();
     }
     if (*original == nullptr) return std::nullopt;
-    refused = (*original)->refused;
-    submitted = Repeat(**original, receipt, &answer_now);
+    CountRepeated(**original);
+    answered = **original;
   }
-  answer_now.Finish({absl::OkStatus(), std::move(refused)});
-  return submitted;
+  Follow(answered, std::move(receipt));
+  return Submitted{answered.accepted_rows, std::move(answered.rejected)};
 }
 
 absl::Status Pipeline::Admit(QueuedBlock& block) {
@@ -125,47 +139,54 @@ absl::Status Pipeline::Admit(QueuedBlock& block) {
 }
 
 absl::StatusOr<Submitted> Pipeline::Submit(QueuedBlock block) {
-  const uint32_t rows = block.rows.rows();
-  Receipt answer_now(nullptr);
-  std::vector<RowRejection> refused;
-  Submitted submitted;
+  RequestAnswer answered;
   {
     MutexLock lock(mutex_);
-    // Another request of the producer may have come between.
+    // Again: another request of the producer may have come since FindRepeated was asked.
     const absl::StatusOr<const RequestAnswer*> original = FindOriginal(block);
-    if (original.ok() && *original != nullptr) {
-      refused = (*original)->refused;
-      submitted = Repeat(**original, block.receipt, &answer_now);
-    } else {
-      submitted = {rows, block.answer.rejected};
-      const uint64_t rejected = submitted.rejected.size();
-      status_.received_rows += rows + rejected;
-      status_.rejected_rows += rejected;
-      const absl::Status status = original.ok() ? Admit(block) : original.status();
-      if (!status.ok()) {
-        status_.rejected_rows += rows;
-        block.receipt.Dismiss();
-        return status;
-      }
-    }
+    if (!original.ok() || *original == nullptr) return Take(block, original.status());
+    CountRepeated(**original);
+    answered = **original;
   }
-  answer_now.Finish({absl::OkStatus(), std::move(refused)});
-  return submitted;
+  Follow(answered, std::move(block.receipt));
+  return Submitted{answered.accepted_rows, std::move(answered.rejected)};
+}
+
+absl::StatusOr<Submitted> Pipeline::Take(QueuedBlock& block, absl::Status status) {
+  const uint32_t rows = block.rows.rows();
+  Submitted submitted{rows, block.answer.rejected};
+  status_.received_rows += rows + submitted.rejected.size();
+  status_.rejected_rows += submitted.rejected.size();
+  if (status.ok()) status = Admit(block);
+  if (status.ok()) return submitted;
+  status_.rejected_rows += rows;
+  block.receipt.Dismiss();
+  return status;
 }
 
 void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
+  std::vector<CommitWaiters::Waiter> repeats;
+  {
+    MutexLock lock(mutex_);
+    synced_lsn_ = group.back().last_lsn();
+    repeats = unsynced_repeats_.Take(group.front().first_lsn(), synced_lsn_);
+  }
   for (QueuedBlock& block : group) block.receipt.Journaled();
+  for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Journaled();
   std::vector<Receipt> untold;
   {
     MutexLock lock(mutex_);
     for (QueuedBlock& block : group) {
       syncing_rows_ -= block.rows.rows();
-      synced_lsn_ = block.last_lsn();
+      queued_through_ = block.last_lsn();
       if (MustLeave()) {
         Leave(block, &untold);
       } else {
         batcher_.Add(std::move(block));
       }
+    }
+    for (CommitWaiters::Waiter& repeat : repeats) {
+      waiters_.Add(repeat.last_lsn, std::move(repeat.receipt));
     }
     wake_.NotifyAll();
   }

@@ -1,6 +1,9 @@
 #include "core/producers.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "core/bytes.h"
@@ -60,6 +63,14 @@ RequestAnswer ReadAnswer(ByteReader& in) {
   return answer;
 }
 
+Digest DigestOf(std::string_view bytes) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
+  Digest digest;
+  std::memcpy(digest.data(), canonical.digest, digest.size());
+  return digest;
+}
+
 uint64_t Producers::last_sequence(std::string_view producer_id) const {
   const auto found = producers_.find(producer_id);
   return found == producers_.end() ? 0 : found->second.back().sequence;
@@ -95,6 +106,16 @@ void Producers::SetRefused(std::string_view producer_id, uint64_t sequence,
   for (RequestAnswer& answer : found->second) {
     if (answer.sequence == sequence) answer.refused = std::move(refused);
   }
+}
+
+std::vector<RowRejection> Producers::refused(std::string_view producer_id,
+                                             uint64_t sequence) const {
+  const auto found = producers_.find(producer_id);
+  if (found == producers_.end()) return {};
+  for (const RequestAnswer& answer : found->second) {
+    if (answer.sequence == sequence) return answer.refused;
+  }
+  return {};
 }
 
 void Producers::Forget(std::string_view producer_id) {

@@ -20,6 +20,7 @@ namespace batchsql {
 // 128-bit XXH3 of a request's rows as received, so that a repeated sequence can be told from a
 // reused one.
 using Digest = std::array<uint8_t, 16>;
+Digest DigestOf(std::string_view bytes);
 
 // How a request was answered; enough to answer its repetition word for word.
 struct RequestAnswer {
@@ -68,6 +69,8 @@ class Producers {
   // Completes an answer, if it is still kept, with the rows that the database refused.
   void SetRefused(std::string_view producer_id, uint64_t sequence,
                   std::vector<RowRejection> refused);
+  // Of an answer that is still kept, else none.
+  std::vector<RowRejection> refused(std::string_view producer_id, uint64_t sequence) const;
   void Forget(std::string_view producer_id);
   // Forgets producers whose last answer is older; returns how many.
   size_t ForgetOlder(uint64_t time_ms);

@@ -1,10 +1,10 @@
 #include "core/uuid.h"
 
-#include <xxhash.h>
-
 #include <cstring>
 #include <random>
 #include <string_view>
+
+#include "core/producers.h"
 
 namespace batchsql {
 namespace {
@@ -28,11 +28,7 @@ Uuid NewUuid() {
 }
 
 Uuid UuidOfName(std::string_view name) {
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits(name.data(), name.size()));
-  Uuid uuid;
-  std::memcpy(uuid.data(), canonical.digest, uuid.size());
-  return Mark(uuid, 8);
+  return Mark(DigestOf(name), 8);
 }
 
 std::string UuidText(const Uuid& uuid) {
