@@ -126,12 +126,14 @@ class Lives(FaultThread):
 
     def older_file(self):
         """SQLite: the file is replaced by an older copy of it."""
+        if not self.world.moves_back:
+            return self.any_moment()
         self._snapshot_file()
         if self.world.start_daemon():
             self.world.wait_daemon(self.random.uniform(0.5, 2))
         self.world.kill_daemon("before an older database file")
         self._restore_file()
-        self.world.count("restores")
+        return self.world.count("restores")
 
     def _note_failures(self):
         orders = self.world.daemon.orders
@@ -173,8 +175,8 @@ class DatabaseFaults(FaultThread):
         if self.world.over.is_set():
             return
         fault = self.choose(self.plan.database)
-        if fault == "snapshot" and (self._restored or not self.world.with_journal):
-            fault = "kill"  # One of them a round; without a journal there is nothing to replay.
+        if fault == "snapshot" and (self._restored or not self.world.moves_back):
+            fault = "kill"
         getattr(self, fault)()
 
     def kill(self):

@@ -38,8 +38,11 @@ def _take_ids(database):
     database.execute(f"INSERT INTO {rows.TABLES[1].name} ({', '.join(rows.NAMES)}) VALUES {taken}")
 
 
-def configuration(database, random_, with_journal):
-    """The daemon's configuration for one round. Small segments rotate and are trimmed often."""
+def configuration(database, random_, with_journal, grace_ms):
+    """The daemon's configuration for one round. Small segments rotate and are trimmed often.
+
+    `grace_ms`: how long the journal keeps what is committed, for a target that moves back.
+    """
     tables = []
     for table in rows.TABLES:
         batch = (f"batch: {{rows_max: {random_.choice((50, 500, 5000))}, "
@@ -47,4 +50,5 @@ def configuration(database, random_, with_journal):
         journal = "" if with_journal else "journal: none, "
         tables.append(f"  - {{name: {table.name}, conflict: {table.conflict}, {journal}{batch}}}")
     return (database.target() + "tables:\n" + "\n".join(tables)
-            + "\nlimits: {journal_segment_bytes: 262144}\nshutdown: {grace_ms: 2000}\n")
+            + "\nshutdown: {grace_ms: 2000}\n"
+            f"limits: {{journal_segment_bytes: 262144, journal_grace_ms: {grace_ms}}}\n")

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import pathlib
+import random
 import shutil
 import sys
 import threading
@@ -18,6 +19,8 @@ import tables  # noqa: E402
 
 READY_SECONDS = 60
 KILL_SECONDS = 20
+MOVING_BACK_SHARE = 0.4  # Of the rounds.
+LONG_GRACE_MS, SHORT_GRACES_MS = 600_000, (0, 500)
 JOURNAL, DATABASE = 0, 1  # The prefixes of fail_io's orders.
 
 
@@ -48,6 +51,7 @@ class World:
         self.points = collections.Counter()
         self.problems = []
         self.over = threading.Event()  # The faults of this round have ended.
+        self.moves_back = False  # In this round the database may come back as it was before.
         self._lock = threading.Lock()
         self._stack = contextlib.ExitStack()
 
@@ -59,7 +63,7 @@ class World:
             self.proxy = self._open_proxy(stack) if self.server else None
             tables.create(self.database)
             path = None if self.server else self.database.path
-            self.daemon = TorturedDaemon(self._configuration(), path)
+            self.daemon = TorturedDaemon(self._configuration(random.Random(0)), path)
             self.daemon.extra = self._sabotage_environment()
             stack.enter_context(self.daemon)
             self._stack = stack.pop_all()
@@ -76,9 +80,9 @@ class World:
         self.database.dsn = self.server.dsn.replace(f":{self.server.port}/", f":{opened.port}/")
         return opened
 
-    def _configuration(self, random_=None):
-        import random
-        return tables.configuration(self.database, random_ or random.Random(0), self.with_journal)
+    def _configuration(self, random_):
+        grace_ms = LONG_GRACE_MS if self.moves_back else random_.choice(SHORT_GRACES_MS)
+        return tables.configuration(self.database, random_, self.with_journal, grace_ms)
 
     def _sabotage_environment(self):
         return {"BATCHSQL_SABOTAGE": self.sabotage} if self.sabotage else {}
@@ -95,7 +99,8 @@ class World:
     # --- the daemon's lives; one thread at a time ----------------------------------------------------
 
     def reconfigure(self, random_):
-        """Takes effect with the next start."""
+        """For the next start and this round. Without a journal there is nothing to replay."""
+        self.moves_back = self.with_journal and random_.random() < MOVING_BACK_SHARE
         self.daemon.write_config(self._configuration(random_))
 
     def start_daemon(self, point=None):
