@@ -10,6 +10,7 @@ import sys
 import threading
 
 import fail_io
+import fork
 import proxy
 import world as worlds
 
@@ -134,6 +135,15 @@ class Lives(FaultThread):
         self.world.kill_daemon("before an older database file")
         self._restore_file()
         return self.world.count("restores")
+
+    def second_daemon(self):
+        """A second daemon works on a copy of the data directory while this one is stopped."""
+        if self.world.start_daemon():
+            self.world.wait_daemon(self.random.uniform(0.5, 1.5))
+            if not self.world.over.is_set() and not self.world.daemon.has_ended:
+                fork.fork(self.world)
+        if self.world.daemon.pid is not None:
+            self.world.kill_daemon("beside a second daemon")
 
     def _note_failures(self):
         orders = self.world.daemon.orders

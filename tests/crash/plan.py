@@ -25,7 +25,8 @@ def ordinary(kind, with_journal):
     lives = {"any_moment": 3, "named_point": 5, "clean_stop": 1}
     points = {point: 2 for point in faults.FLUSH_POINTS}
     if with_journal:
-        lives |= {"torn_write": 3, "failing_io": 1.5, "full_disk": 1}
+        lives |= {"torn_write": 3, "failing_io": 1.5, "full_disk": 1,
+                  "second_daemon": 0.3}
         points |= {point: 1 for point in faults.JOURNAL_POINTS}
     if kind == "sqlite":
         lives |= {"database_io": 4} | ({"older_file": 1} if with_journal else {})
@@ -55,5 +56,6 @@ def aimed_at(sabotage, kind, with_journal=True):
         plan.cuts = {proxy.DELAY: 3, proxy.AT_BYTE: 1}
         plan.cut_pause, plan.database_pause = (0, 0.1), (30, 60)
     elif sabotage == "no-fence":
-        plan.lives = {"fork": 1}
+        plan.lives = {"second_daemon": 1}
+        plan.cut_pause = plan.database_pause = (30, 60)
     return plan
