@@ -83,9 +83,9 @@ class Journal {
   };
   Status status() const;
 
-  // Syncs what was appended, writes the end marker, and ends the thread. What cannot be written
-  // until `deadline` is dropped.
-  void Close(TimePoint deadline);
+  // Syncs what was appended, writes the end marker, and ends the thread. Returns what could not be
+  // written until `deadline`.
+  std::vector<QueuedBlock> Close(TimePoint deadline);
 };
 
 }  // namespace batchsql
