@@ -82,6 +82,10 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
   }
   absl::StrAppend(&text, "    ", DescribeRule(table.rule), "\n");
   absl::StrAppend(&text, "    ", DescribeMissing(table), "\n");
+  absl::StrAppend(&text, "    ",
+                  table.journal == JournalKind::kDisk
+                      ? "rows are journaled before they are acknowledged\n"
+                      : "no journal: rows are acknowledged when they are in the table\n");
   absl::StrAppend(&text, "    a batch closes at ", batch.rows_max, " rows, ",
                   Bytes(batch.bytes_max), " or ", batch.linger_ms, " ms\n");
   return text;
@@ -92,7 +96,8 @@ std::string DescribeLimits(const LimitOptions& limits) {
                       " of rows in memory; a request has ", limits.request_rows_max, " rows, ",
                       Bytes(limits.request_bytes_max), " and ", limits.columns_max,
                       " columns; a row ", Bytes(limits.row_bytes_max), "; JSON nests ",
-                      limits.json_depth_max, " levels; ", limits.tables_max, " tables\n");
+                      limits.json_depth_max, " levels; ", limits.tables_max, " tables; ",
+                      Bytes(limits.journal_bytes_max), " of journals\n");
 }
 
 std::string DescribeMonitoring(const MonitoringOptions& monitoring) {

@@ -73,6 +73,10 @@ std::string_view EvolveTablesName(EvolveTables evolve) {
   return evolve == EvolveTables::kNever ? "never" : "add_columns";
 }
 
+std::string_view JournalKindName(JournalKind journal) {
+  return journal == JournalKind::kDisk ? "disk" : "none";
+}
+
 std::string_view LogLevelName(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:

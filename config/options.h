@@ -61,6 +61,9 @@ enum class CreateTables : uint8_t { kNever, kMissing };
 // What to do when rows have a column that their table lacks.
 enum class EvolveTables : uint8_t { kNever, kAddColumns };
 
+// Where rows wait for their commit.
+enum class JournalKind : uint8_t { kDisk, kNone };
+
 // When a batch is closed: whichever comes first.
 struct BatchOptions {
   uint32_t rows_max = 10'000;
@@ -76,6 +79,7 @@ struct TableOptions {
   WriteRule rule;      // the rule's key is also the primary key of a table that is created
   CreateTables create = CreateTables::kNever;
   EvolveTables evolve = EvolveTables::kNever;
+  JournalKind journal = JournalKind::kDisk;
   BatchOptions batch;
   bool operator==(const TableOptions&) const = default;
 };
@@ -96,6 +100,9 @@ struct LimitOptions {
   uint32_t columns_max = 1600;   // of one request
   uint32_t tables_max = 1000;    // that are served, listed or not
   uint32_t json_depth_max = 64;  // nested arrays and objects of one JSON body
+  uint64_t journal_bytes_max = 10 * 1024 * kMiB;  // on disk, over all tables
+  uint64_t journal_segment_bytes = 64 * kMiB;
+  uint32_t journal_grace_ms = 600'000;  // that segments are kept for after their rows committed
   bool operator==(const LimitOptions&) const = default;
 };
 
@@ -111,6 +118,8 @@ struct LogOptions {
 
 struct Options {
   std::string data_dir = "./batchsql-data";
+  // Tells this daemon from others that write to the same tables with `journal: none`.
+  std::string instance = "batchsqld";
   GrpcOptions grpc;
   HttpOptions http;
   std::vector<TargetOptions> targets;  // never empty
@@ -141,6 +150,7 @@ Options DefaultOptions();
 std::string_view TargetKindName(TargetKind kind);
 std::string_view CreateTablesName(CreateTables create);
 std::string_view EvolveTablesName(EvolveTables evolve);
+std::string_view JournalKindName(JournalKind journal);
 std::string_view LogLevelName(LogLevel level);
 
 }  // namespace batchsql

@@ -79,6 +79,12 @@ void ReadLimits(Reader& root, LimitOptions* limits) {
   reader.ReadInteger("columns_max", &limits->columns_max, {1, 32'767, "columns"});
   reader.ReadInteger("tables_max", &limits->tables_max, {1, 100'000, "tables"});
   reader.ReadInteger("json_depth_max", &limits->json_depth_max, {1, 1024, "levels"});
+  reader.ReadInteger("journal_bytes_max", &limits->journal_bytes_max,
+                     {16 * kMiB, 1024 * 1024 * kGiB, "bytes"});
+  ReadBounded(reader, "journal_segment_bytes", &limits->journal_segment_bytes,
+              "limits.journal_bytes_max", limits->journal_bytes_max);
+  reader.ReadInteger("journal_grace_ms", &limits->journal_grace_ms,
+                     {0, 24 * kHourMs, "milliseconds"});
   reader.RefuseOthers();
 }
 
@@ -162,6 +168,8 @@ void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) 
   reader.ReadChoice<EvolveTables>(
       "evolve", &table->evolve,
       {{"never", EvolveTables::kNever}, {"add_columns", EvolveTables::kAddColumns}});
+  reader.ReadChoice<JournalKind>("journal", &table->journal,
+                                 {{"disk", JournalKind::kDisk}, {"none", JournalKind::kNone}});
   ReadBatch(reader, limits, &table->batch);
   CheckRule(reader, *table);
 }
@@ -169,6 +177,7 @@ void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) 
 Options ReadOptions(Reader& root) {
   Options options;
   root.Read("data_dir", &options.data_dir);
+  root.Read("instance", &options.instance);
   ReadServers(root, &options);
   ReadLimits(root, &options.limits);
   ReadTargets(root, &options);

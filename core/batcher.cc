@@ -1,5 +1,6 @@
 #include "core/batcher.h"
 
+#include <iterator>
 #include <utility>
 
 namespace batchsql {
@@ -37,7 +38,10 @@ Batch Batcher::Take() {
   Batch batch;
   while (!queue_.empty() && batch.rows < limits_.rows_max && batch.bytes < limits_.bytes_max) {
     QueuedBlock& next = queue_.front();
-    if (batch.schema != nullptr && batch.schema != next.schema) break;
+    if (!batch.blocks.empty() &&
+        (batch.schema != next.schema || next.first_lsn() != batch.last_lsn() + 1)) {
+      break;
+    }
     batch.schema = next.schema;
     batch.rows += next.rows.rows();
     batch.bytes += next.rows.size_bytes();
@@ -47,6 +51,15 @@ Batch Batcher::Take() {
   rows_ -= batch.rows;
   bytes_ -= batch.bytes;
   return batch;
+}
+
+std::vector<QueuedBlock> Batcher::TakeAll() {
+  std::vector<QueuedBlock> all(std::make_move_iterator(queue_.begin()),
+                               std::make_move_iterator(queue_.end()));
+  queue_.clear();
+  rows_ = 0;
+  bytes_ = 0;
+  return all;
 }
 
 }  // namespace batchsql

@@ -4,38 +4,22 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "core/budget.h"
-#include "core/clock.h"
-#include "core/receipt.h"
-#include "core/row_block.h"
-#include "core/table_schema.h"
+#include "core/queued_block.h"
 
 namespace batchsql {
 
-// One request's rows on their way through a pipeline.
-struct QueuedBlock {
-  RowBlock rows;
-  std::shared_ptr<const TableSchema> schema;  // that the rows were checked against
-  Budget::Reservation memory;
-  Receipt receipt;
-  AckLevel level = AckLevel::kDatabase;  // that the client waits for
-  TimePoint accepted_at;
-  Lsn first_lsn = 0;  // of the block's first row; the others follow
-  std::string producer_id;
-  uint64_t sequence = 0;
-  // Rows that no longer fit the table after it was altered; no longer in `rows`.
-  std::vector<RowRejection> refused;
-};
-
-// Rows that are written by one flush: blocks in LSN order, of one schema.
+// Rows that are written by one flush: blocks of consecutive LSNs, of one schema.
 struct Batch {
   std::shared_ptr<const TableSchema> schema;
   std::vector<QueuedBlock> blocks;
   uint64_t rows = 0;
   uint64_t bytes = 0;
+  uint64_t refused = 0;  // rows that no longer fit the table; not in `rows`
+
+  Lsn first_lsn() const { return blocks.front().first_lsn(); }
+  Lsn last_lsn() const { return blocks.back().last_lsn(); }
 };
 
 struct BatchLimits {
@@ -60,8 +44,10 @@ class Batcher {
   std::optional<TimePoint> due_at() const;
 
   // The oldest blocks, up to the limits: at least one, and no more once rows_max or bytes_max is
-  // reached. Stops where the schema changes. Empty when the queue is.
+  // reached. Stops where the schema changes or LSNs are missing. Empty when the queue is.
   Batch Take();
+  // Everything that waits, in order.
+  std::vector<QueuedBlock> TakeAll();
 
   bool empty() const { return queue_.empty(); }
   uint64_t rows() const { return rows_; }

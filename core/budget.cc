@@ -34,6 +34,12 @@ std::optional<Budget::Reservation> Budget::TryReserve(uint64_t bytes) {
   return Reservation(this, bytes);
 }
 
+Budget::Reservation Budget::Take(uint64_t bytes) {
+  MutexLock lock(mutex_);
+  used_ += bytes;
+  return Reservation(this, bytes);
+}
+
 uint64_t Budget::ReserveWhenFree(uint64_t bytes, Callback callback) {
   Reservation reservation;
   {

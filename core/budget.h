@@ -44,6 +44,8 @@ class Budget {
 
   // nullopt when the budget is used up, or others wait already.
   std::optional<Reservation> TryReserve(uint64_t bytes);
+  // Grants what must be had, even past the limit: for rows that are read back to be written.
+  Reservation Take(uint64_t bytes);
   // Calls back once, in order of arrival: at once, or from the thread that gives bytes back; with a
   // reservation that is not held after Close. Returns a ticket for Cancel, 0 when it called at
   // once.

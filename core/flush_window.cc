@@ -33,34 +33,29 @@ Lsn FlushWindow::FirstNotCommitted(Lsn lsn) const {
   return lsn;
 }
 
-bool FlushWindow::IsCommitted(Lsn lsn) const { return FirstNotCommitted(lsn) != lsn; }
+bool FlushWindow::IsFree(const Slot& slot) const { return !slot.taken && slot.row.to <= frontier_; }
 
-Lsn FlushWindow::RunEnd(Lsn lsn) const {
-  const auto next = islands_.lower_bound(lsn);
-  return next == islands_.end() ? kNoLsn : next->first - 1;
+bool FlushWindow::HasFreeSlot() const {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [this](const Slot& slot) { return IsFree(slot); });
 }
 
-std::optional<uint32_t> FlushWindow::FreeSlot() const {
-  for (const Slot& slot : slots_) {
-    if (!slot.busy && slot.row.to <= frontier_) return slot.row.slot;
-  }
-  return std::nullopt;
+uint32_t FlushWindow::TakeSlot() {
+  const auto slot = std::find_if(slots_.begin(), slots_.end(),
+                                 [this](const Slot& candidate) { return IsFree(candidate); });
+  slot->taken = true;
+  return slot->row.slot;
 }
 
-FlushWindow::Slot& FlushWindow::SlotOf(const SlotMove& move) {
-  return *std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-    return slot.row.slot == move.before.slot;
-  });
+FlushWindow::Slot& FlushWindow::Find(uint32_t slot) {
+  return *std::find_if(slots_.begin(), slots_.end(),
+                       [slot](const Slot& candidate) { return candidate.row.slot == slot; });
 }
 
-SlotMove FlushWindow::Begin(const Uuid& pipeline, uint32_t slot, Lsn from, Lsn to,
-                            uint64_t attempt) {
-  SlotMove move{pipeline, {}, {}};
-  move.before.slot = slot;
-  Slot& taken = SlotOf(move);
-  taken.busy = true;
-  move.before = taken.row;
-  move.after = taken.row;
+SlotMove FlushWindow::Move(const Uuid& pipeline, uint32_t slot, Lsn from, Lsn to,
+                           uint64_t attempt) {
+  const SlotRow& row = Find(slot).row;
+  SlotMove move{pipeline, row, row};
   move.after.from = from;
   move.after.to = to;
   move.after.frontier = frontier_;
@@ -69,12 +64,11 @@ SlotMove FlushWindow::Begin(const Uuid& pipeline, uint32_t slot, Lsn from, Lsn t
 }
 
 void FlushWindow::Committed(const SlotMove& move) {
-  Slot& slot = SlotOf(move);
+  Slot& slot = Find(move.after.slot);
   slot.row = move.after;
-  slot.busy = false;
   Add(move.after.from, move.after.to);
 }
 
-void FlushWindow::GiveUp(const SlotMove& move) { SlotOf(move).busy = false; }
+void FlushWindow::GiveBackSlot(uint32_t slot) { Find(slot).taken = false; }
 
 }  // namespace batchsql

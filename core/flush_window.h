@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <vector>
 
 #include "core/watermark.h"
@@ -19,27 +18,29 @@ class FlushWindow {
 
   // Everything up to and including it is committed.
   Lsn frontier() const { return frontier_; }
-  bool IsCommitted(Lsn lsn) const;
+  // The last that is known to be committed.
+  Lsn last_lsn() const { return islands_.empty() ? frontier_ : islands_.rbegin()->second; }
+  bool IsCommitted(Lsn lsn) const { return FirstNotCommitted(lsn) != lsn; }
   // The first LSN from `lsn` on that is not committed.
   Lsn FirstNotCommitted(Lsn lsn) const;
-  // The end (included) of the not committed run that begins at `lsn`; kNoLsn where it has none.
-  Lsn RunEnd(Lsn lsn) const;
-  // Rows above the frontier that are committed, as far as the slots tell.
-  static constexpr Lsn kNoLsn = UINT64_MAX;
 
-  // A slot that may take a range: idle, and its last range below the frontier.
-  std::optional<uint32_t> FreeSlot() const;
-  // Gives the slot a range. What the attempt's first statement does.
-  SlotMove Begin(const Uuid& pipeline, uint32_t slot, Lsn from, Lsn to, uint64_t attempt);
+  // Some slot is free: nobody's, and its last range below the frontier.
+  bool HasFreeSlot() const;
+  // Takes a free slot; there must be one.
+  uint32_t TakeSlot();
+  // What an attempt at a range writes first, through a slot that was taken.
+  SlotMove Move(const Uuid& pipeline, uint32_t slot, Lsn from, Lsn to, uint64_t attempt);
+  // The slot, once given back, takes another range when the frontier has passed this one.
   void Committed(const SlotMove& move);
-  void GiveUp(const SlotMove& move);  // nothing of it was committed
+  void GiveBackSlot(uint32_t slot);
 
  private:
   struct Slot {
     SlotRow row;  // as in the target
-    bool busy = false;
+    bool taken = false;
   };
-  Slot& SlotOf(const SlotMove& move);
+  bool IsFree(const Slot& slot) const;
+  Slot& Find(uint32_t slot);
   void Add(Lsn from, Lsn to);
 
   std::vector<Slot> slots_;

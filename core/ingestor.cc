@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/journal/journal_name.h"
+#include "core/log.h"
 #include "core/strings.h"
 
 namespace batchsql {
@@ -21,16 +23,12 @@ std::map<std::string, std::unique_ptr<Target>> ByName(
 
 }  // namespace
 
-Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets, Budget* budget,
-                   Metrics* metrics, Clock* clock)
-    : options_(std::move(options)),
-      targets_(ByName(std::move(targets))),
-      budget_(budget),
-      metrics_(metrics),
-      clock_(clock) {
+Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets,
+                   const Resources& resources)
+    : options_(std::move(options)), targets_(ByName(std::move(targets))), resources_(resources) {
   for (const auto& [name, target] : targets_) {
     const Target* observed = target.get();
-    metrics_->AddTarget(
+    resources_.metrics->AddTarget(
         name, {[observed] { return observed->connections(); },
                [this, observed] {
                  for (Pipeline* pipeline : pipelines()) {
@@ -41,37 +39,59 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
                  return false;
                }});
   }
-  metrics_->SetBufferProbe([budget] {
-    return static_cast<double>(budget->used_bytes()) / static_cast<double>(budget->bytes_max());
+  resources_.metrics->SetBufferProbe([memory = resources_.memory] {
+    return static_cast<double>(memory->used_bytes()) / static_cast<double>(memory->bytes_max());
   });
-  MutexLock lock(mutex_);
   for (const TableRule& rule : options_.tables) {
-    const absl::StatusOr<Pipeline*> made = Make(rule);
-    static_cast<void>(made);  // the configuration was checked: its targets exist
+    std::unique_ptr<Pipeline> pipeline = NewPipeline(rule);
+    MutexLock lock(mutex_);
+    pipelines_.emplace(rule.options.label, std::move(pipeline));
   }
 }
 
-absl::StatusOr<Pipeline*> Ingestor::Make(TableRule rule) {
-  const auto target = targets_.find(rule.target);
-  if (target == targets_.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("no target is called ", rule.target));
-  }
-  PipelineMetrics* metrics = metrics_->AddPipeline(rule.target, rule.options.table.ToString());
-  std::string label = rule.options.label;
-  auto pipeline =
-      std::make_unique<Pipeline>(std::move(rule.options), target->second.get(), metrics, clock_);
-  return pipelines_.emplace(std::move(label), std::move(pipeline)).first->second.get();
+absl::StatusOr<std::unique_ptr<Journal>> Ingestor::OpenJournal(const TableRule& rule) {
+  if (!rule.journal || options_.journal_root.empty()) return nullptr;
+  Journal::Options options = options_.journal;
+  options.directory = absl::StrCat(options_.journal_root, "/",
+                                   JournalDirectoryName({rule.target, rule.options.table}));
+  return Journal::Open(resources_.env, resources_.disk, resources_.clock, std::move(options));
+}
+
+// The rule's target exists: the configuration was checked.
+std::unique_ptr<Pipeline> Ingestor::NewPipeline(TableRule rule) {
+  Target* const target = targets_.find(rule.target)->second.get();
+  const std::string table = rule.options.table.ToString();
+  PipelineMetrics* metrics = resources_.metrics->AddPipeline(rule.target, table);
+  rule.options.id = UuidOfName(absl::StrCat(options_.instance, "\n", rule.target, "\n", table));
+  absl::StatusOr<std::unique_ptr<Journal>> journal = OpenJournal(rule);
+  return std::make_unique<Pipeline>(std::move(rule.options), target, metrics, resources_.clock,
+                                    resources_.memory, std::move(journal));
 }
 
 void Ingestor::OpenAll() {
+  OpenLeftJournals();
   for (Pipeline* pipeline : pipelines()) {
     pipeline->Open({}, [](const absl::StatusOr<Pipeline::Schema>&) {});
   }
 }
 
-absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
-  MutexLock lock(mutex_);
-  if (draining_) return absl::UnavailableError("the daemon is stopping");
+void Ingestor::OpenLeftJournals() {
+  if (options_.journal_root.empty()) return;
+  const absl::StatusOr<std::vector<std::string>> names =
+      resources_.env->List(options_.journal_root);
+  if (!names.ok()) return;  // none yet
+  for (const std::string& name : *names) {
+    const std::optional<JournalOwner> owner = ParseJournalDirectoryName(name);
+    if (owner.has_value()) {
+      const std::string table = absl::StrCat(owner->target, "/", owner->table.ToString());
+      if (Find(table).ok()) continue;
+    }
+    Log(LogLevel::kWarning, "a journal is left that no table of the configuration names; it is kept",
+        {{"journal", absl::StrCat(options_.journal_root, "/", name)}});
+  }
+}
+
+Pipeline* Ingestor::FindMade(std::string_view table) const {
   if (const auto found = pipelines_.find(table); found != pipelines_.end()) {
     return found->second.get();
   }
@@ -82,10 +102,22 @@ absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
       return found->second.get();
     }
   }
-  return MakeUnlisted(table);
+  return nullptr;
 }
 
-absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
+absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
+  absl::StatusOr<TableRule> rule;
+  {
+    MutexLock lock(mutex_);
+    if (draining_) return absl::UnavailableError("the daemon is stopping");
+    if (Pipeline* found = FindMade(table); found != nullptr) return found;
+    rule = UnlistedRule(table);
+  }
+  if (!rule.ok()) return rule.status();
+  return MakeUnlisted(*std::move(rule));
+}
+
+absl::StatusOr<Ingestor::TableRule> Ingestor::UnlistedRule(std::string_view table) const {
   // A slash only ever parts the target from the table.
   const size_t slash = table.find('/');
   const bool has_target = slash != std::string_view::npos;
@@ -97,7 +129,7 @@ absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
     return absl::NotFoundError(
         absl::StrCat("the configuration has no table ", AsAbsl(table), " and no rule `*` for it"));
   }
-  if (pipelines_.size() >= options_.tables_max) {
+  if (pipelines_.size() + making_.size() >= options_.tables_max) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "the daemon serves limits.tables_max = ", options_.tables_max, " tables already"));
   }
@@ -106,7 +138,25 @@ absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
   const std::string short_name = name->ToString();
   rule.options.label = pipelines_.contains(short_name) ? std::string(table) : short_name;
   rule.options.table = *name;
-  return Make(std::move(rule));
+  return rule;
+}
+
+// Files are opened without the lock: the other tables' rows go on.
+absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(TableRule rule) {
+  const std::string label = rule.options.label;
+  {
+    MutexLock lock(mutex_);
+    while (making_.contains(label)) made_.Wait(mutex_);
+    if (Pipeline* found = FindMade(label); found != nullptr) return found;
+    making_.insert(label);
+  }
+  std::unique_ptr<Pipeline> pipeline = NewPipeline(std::move(rule));
+  MutexLock lock(mutex_);
+  making_.erase(label);
+  made_.NotifyAll();
+  // (A pipeline that comes too late is drained by its destructor.)
+  if (draining_) return absl::UnavailableError("the daemon is stopping");
+  return pipelines_.emplace(label, std::move(pipeline)).first->second.get();
 }
 
 std::vector<Pipeline*> Ingestor::pipelines() const {
@@ -132,7 +182,7 @@ void Ingestor::Drain(TimePoint deadline) {
     drains.emplace_back([pipeline, deadline] { pipeline->Drain(deadline); });
   }
   for (std::thread& drain : drains) drain.join();
-  budget_->Close();
+  resources_.memory->Close();
 }
 
 }  // namespace batchsql

@@ -26,16 +26,45 @@ std::string_view PipelineStateName(PipelineState state) {
   return "";
 }
 
-Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock)
+Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock,
+                   Budget* budget, absl::StatusOr<std::unique_ptr<Journal>> journal)
     : options_(std::move(options)),
       target_(target),
       metrics_(metrics),
       clock_(clock),
+      budget_(budget),
+      journal_(journal.ok() ? *std::move(journal) : nullptr),
+      id_(options_.id),
       batcher_(options_.batch) {
-  MutexLock lock(mutex_);
-  for (uint32_t i = 0; i < options_.flushers; ++i) {
-    flushers_.emplace_back([this] { RunFlusher(); });
+  if (!journal.ok()) {
+    StopFor(journal.status());
+    return;
   }
+  if (journal_ != nullptr) Recover(journal_->TakeRecovered());
+  {
+    MutexLock lock(mutex_);
+    for (uint32_t i = 0; i < options_.flushers; ++i) {
+      flushers_.emplace_back([this] { RunFlusher(); });
+    }
+  }
+  if (journal_ != nullptr) {
+    journal_->Start([this](std::vector<QueuedBlock> group) { OnSynced(std::move(group)); });
+  }
+}
+
+// Rows are accepted at once where the journal knows the table's columns.
+void Pipeline::Recover(JournalState recovered) {
+  id_ = recovered.id;
+  MutexLock lock(mutex_);
+  schema_ = std::move(recovered.schema);
+  producers_ = std::move(recovered.producers);
+  extent_.claims = std::move(recovered.claims);
+  extent_.first_lsn = recovered.first_lsn;
+  next_lsn_ = recovered.next_lsn;
+  synced_lsn_ = recovered.next_lsn - 1;
+  queued_through_ = synced_lsn_;
+  recovered_through_ = synced_lsn_;
+  left_ = {recovered.first_lsn, synced_lsn_};
 }
 
 Pipeline::~Pipeline() { Drain(clock_->Now()); }
@@ -57,25 +86,6 @@ void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
   callback(absl::UnavailableError("the daemon is stopping"));
 }
 
-absl::Status Pipeline::Submit(QueuedBlock block) {
-  MutexLock lock(mutex_);
-  const uint32_t rows = block.rows.rows();
-  status_.received_rows += rows;
-  if (draining_ || status_.state == PipelineState::kStopped) {
-    status_.rejected_rows += rows;
-    block.receipt.Dismiss();
-    if (draining_) return absl::UnavailableError("the daemon is stopping");
-    return absl::UnavailableError(
-        absl::StrCat("the pipeline of table ", options_.label, " stopped: ", status_.last_error));
-  }
-  block.first_lsn = next_lsn_;
-  block.accepted_at = clock_->Now();
-  next_lsn_ += rows;
-  batcher_.Add(std::move(block));
-  wake_.NotifyAll();
-  return absl::OkStatus();
-}
-
 void Pipeline::CountRejected(uint64_t rows) {
   MutexLock lock(mutex_);
   status_.received_rows += rows;
@@ -85,7 +95,7 @@ void Pipeline::CountRejected(uint64_t rows) {
 PipelineStatus Pipeline::status() const {
   MutexLock lock(mutex_);
   PipelineStatus status = status_;
-  status.queued_rows = batcher_.rows() + flushing_rows_;
+  status.queued_rows = batcher_.rows() + flushing_rows_ + syncing_rows_ + left_rows_;
   status.queued_bytes = batcher_.bytes() + flushing_bytes_;
   return status;
 }
@@ -101,24 +111,35 @@ void Pipeline::Drain(TimePoint deadline) {
     wake_.NotifyAll();
   }
   for (std::thread& flusher : flushers) flusher.join();
+  if (journal_ != nullptr) Requeue(journal_->Close(deadline));
   GiveUpQueue();
+}
+
+absl::Status Pipeline::StoppingStatus() const {
+  return absl::UnavailableError(
+      journal_ != nullptr
+          ? "the daemon is stopping; rows that are in its journal are written after its next start"
+          : "the daemon stopped before the rows were written");
 }
 
 // Answers what the flushers left behind.
 void Pipeline::GiveUpQueue() {
   std::deque<OpenRequest> opens;
-  while (true) {
-    Batch batch;
-    {
-      MutexLock lock(mutex_);
-      opens.insert(opens.end(), std::make_move_iterator(opens_.begin()),
-                   std::make_move_iterator(opens_.end()));
-      opens_.clear();
-      batch = batcher_.Take();
-    }
-    if (batch.blocks.empty()) break;
-    AnswerAll(batch, absl::UnavailableError("the daemon stopped before the rows were written"));
+  Batch batch;
+  std::vector<CommitWaiters::Waiter> waiters;
+  std::vector<CommitWaiters::Waiter> repeats;
+  {
+    MutexLock lock(mutex_);
+    opens.swap(opens_);
+    batch.blocks = batcher_.TakeAll();
+    waiters = waiters_.TakeAll();
+    repeats = unsynced_repeats_.TakeAll();
   }
+  for (const QueuedBlock& block : batch.blocks) batch.rows += block.rows.rows();
+  AnswerAll(batch, StoppingStatus());
+  const RequestOutcome stopping{StoppingStatus(), {}, false};
+  for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(stopping);
+  for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Finish(stopping);
   for (OpenRequest& open : opens) {
     open.callback(absl::UnavailableError("the daemon is stopping"));
   }
@@ -130,8 +151,10 @@ void Pipeline::RunFlusher() {
     if (work.stop) return;
     if (!work.opens.empty()) {
       RunOpens(std::move(work.opens));
+    } else if (work.read_back) {
+      ReadBack();
     } else {
-      RunFlush(std::move(work.batch));
+      RunFlush(std::move(work));
     }
   }
 }
@@ -169,9 +192,7 @@ uint32_t Pipeline::FlushersAllowed() const {
 }
 
 bool Pipeline::TakeWork(TimePoint now, Work* work) {
-  // A drain waits for flushes under way: what they cannot write in parts comes back to the queue.
-  const bool expired = draining_ && now >= drain_deadline_;
-  if (expired || (draining_ && batcher_.empty() && flushing_ == 0)) {
+  if (MayStop(now)) {
     work->stop = true;
     return true;
   }
@@ -181,14 +202,40 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
     opens_.push_back({{}, [](const absl::StatusOr<Schema>&) {}});
   }
   if (!opens_.empty()) {
-    if (flushing_ > 0) return false;  // the window is drained before DDL
+    if (flushing_ > 0 || reading_back_) return false;  // the window is drained before DDL
     opening_ = true;
     work->opens.swap(opens_);
     return true;
   }
-  if (flushing_ >= FlushersAllowed()) return false;
-  if (!batcher_.Due(now) && !(draining_ && !batcher_.empty())) return false;
+  if (!window_.has_value()) return false;
+  if (MustReadBack()) {
+    reading_back_ = true;
+    work->read_back = true;
+    return true;
+  }
+  return TakeBatch(now, work);
+}
+
+// A drain waits for flushes under way: what they cannot write in parts comes back to the queue. What
+// an outage left in the journal is not waited for.
+bool Pipeline::MayStop(TimePoint now) const {
+  if (!draining_) return false;
+  if (now >= drain_deadline_) return true;
+  const bool idle = batcher_.empty() && syncing_rows_ == 0 && flushing_ == 0 && !reading_back_;
+  return idle && (left_.empty() || !window_.has_value());
+}
+
+bool Pipeline::MustReadBack() const {
+  return !left_.empty() && !reading_back_ && batcher_.rows() < options_.batch.rows_max &&
+         batcher_.bytes() < options_.batch.bytes_max;
+}
+
+bool Pipeline::TakeBatch(TimePoint now, Work* work) {
+  if (flushing_ >= FlushersAllowed() || !window_->HasFreeSlot()) return false;
+  const bool backlog = !left_.empty() && !batcher_.empty();  // more is there than the queue shows
+  if (!batcher_.Due(now) && !backlog && !(draining_ && !batcher_.empty())) return false;
   work->batch = batcher_.Take();
+  work->slot = window_->TakeSlot();
   ++flushing_;
   flushing_rows_ += work->batch.rows;
   flushing_bytes_ += work->batch.bytes;
@@ -211,6 +258,17 @@ void Pipeline::SetState(PipelineState state, const std::string& code) {
        {"code", code}});
 }
 
+// For good: a person must act. The reason is told to every client.
+void Pipeline::StopFor(const absl::Status& reason) {
+  Log(LogLevel::kError, "the pipeline stops",
+      {{"table", options_.label}, {"reason", std::string(reason.message())}});
+  {
+    MutexLock lock(mutex_);
+    stop_reason_ = std::string(reason.message());
+  }
+  SetState(PipelineState::kStopped, std::string(absl::StatusCodeToString(reason.code())));
+}
+
 void Pipeline::RunOpens(std::deque<OpenRequest> opens) {
   // Many may wait for a database that is away: they share its answer, and its time-out.
   absl::Status unreachable;
@@ -226,10 +284,7 @@ void Pipeline::RunOpens(std::deque<OpenRequest> opens) {
 }
 
 absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>& shape) {
-  absl::StatusOr<TableSchema> described = [&] {
-    Target::Lease executor = target_->Acquire();
-    return DescribeOrCreate(*executor, shape);
-  }();
+  absl::StatusOr<TableSchema> described = DescribeAndClaim(shape);
   if (!described.ok()) {
     Log(LogLevel::kWarning, "table cannot be opened",
         {{"table", options_.label},
@@ -237,7 +292,9 @@ absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>
          {"reason", std::string(described.status().message())}});
     MutexLock lock(mutex_);
     status_.last_error = absl::StatusCodeToString(described.status().code());
-    if (schema_ == nullptr && !absl::IsNotFound(described.status())) {
+    const bool opened = schema_ != nullptr && window_.has_value();
+    const bool waits = !absl::IsNotFound(described.status()) || schema_ != nullptr;
+    if (!opened && waits) {
       reopen_at_ = clock_->Now() + options_.backoff_max / 4;
     }
     return described.status();
@@ -254,6 +311,14 @@ absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>
   }
   if (opened) SetState(PipelineState::kRunning, "");
   return schema;
+}
+
+absl::StatusOr<TableSchema> Pipeline::DescribeAndClaim(const std::vector<NewColumn>& shape) {
+  Target::Lease executor = target_->Acquire();
+  absl::StatusOr<TableSchema> described = DescribeOrCreate(*executor, shape);
+  if (!described.ok()) return described;
+  if (absl::Status status = Claim(*executor); !status.ok()) return status;
+  return described;
 }
 
 absl::StatusOr<TableSchema> Pipeline::DescribeOrCreate(Executor& executor,

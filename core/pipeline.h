@@ -4,18 +4,25 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "core/batcher.h"
+#include "core/claim.h"
 #include "core/clock.h"
+#include "core/commit_waiters.h"
 #include "core/executor.h"
+#include "core/flush_window.h"
+#include "core/journal/journal.h"
 #include "core/metrics.h"
 #include "core/mutex.h"
+#include "core/producers.h"
 #include "core/target.h"
 
 namespace batchsql {
@@ -29,21 +36,32 @@ enum class PipelineState : uint8_t {
 };
 std::string_view PipelineStateName(PipelineState state);
 
-// Totals since the pipeline was made, and what it holds now.
+// Totals since the pipeline was made, and what it holds now. At any time received + recovered =
+// rejected + deduplicated + coalesced + committed + failed + lost + queued.
 struct PipelineStatus {
   PipelineState state = PipelineState::kOpening;
-  std::string last_error;    // code; empty after a success
-  uint64_t queued_rows = 0;  // waiting or being written
-  uint64_t queued_bytes = 0;
-  uint64_t received_rows = 0;
-  uint64_t rejected_rows = 0;  // by validation
+  std::string last_error;      // code; empty after a success
+  uint64_t queued_rows = 0;    // in memory, on their way into the journal, or left there
+  uint64_t queued_bytes = 0;   // in memory
+  uint64_t received_rows = 0;  // by this process
+  uint64_t recovered_rows = 0;  // read back from the journal of an earlier process
+  uint64_t rejected_rows = 0;   // by validation
+  uint64_t deduplicated_rows = 0;
   uint64_t coalesced_rows = 0;
   uint64_t committed_rows = 0;
-  uint64_t failed_rows = 0;  // refused by the database, or given up at the shutdown's deadline
+  uint64_t failed_rows = 0;  // refused by the database
+  uint64_t lost_rows = 0;    // given up at the shutdown's deadline, without a journal
+  uint64_t skipped_requests = 0;  // sequences that producers gave up with resume_at
 };
 
-// One table's way into its database: the queue, the threads that flush it, and its retries. Owns
-// its threads, which end with Drain. Every method is thread-safe.
+// What Submit made of a request.
+struct Submitted {
+  uint32_t rows = 0;                   // accepted
+  std::vector<RowRejection> rejected;  // by validation
+};
+
+// One table's way into its database: the queue, the journal beside it, the threads that flush it, and
+// its retries. Owns the journal and the threads, which end with Drain. Every method is thread-safe.
 class Pipeline {
  public:
   struct Options {
@@ -54,6 +72,7 @@ class Pipeline {
     bool add_columns = false;     // add columns that rows name and the table lacks
     BatchLimits batch;
     uint32_t flushers = 1;  // flushes in flight; more than one only takes effect for kInsert
+    Uuid id{};              // of a pipeline without a journal
     Duration backoff_base = std::chrono::milliseconds(50);
     Duration backoff_max = std::chrono::seconds(10);
     Duration probe_interval_max = std::chrono::seconds(30);  // while paused
@@ -63,11 +82,15 @@ class Pipeline {
   // FAILED_PRECONDITION.
   using OpenCallback = absl::AnyInvocable<void(absl::StatusOr<Schema>)>;
 
-  Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock);
+  // `journal` is null for a pipeline without one, and an error where it cannot be opened: then the
+  // pipeline is stopped from the start, for that reason.
+  Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock, Budget* budget,
+           absl::StatusOr<std::unique_ptr<Journal>> journal);
   ~Pipeline();
 
   const Options& options() const { return options_; }
   const Target& target() const { return *target_; }
+  bool has_journal() const { return journal_ != nullptr; }
 
   // The table as last described; null before the first time.
   Schema schema() const;
@@ -76,14 +99,28 @@ class Pipeline {
   // pipeline.
   void Open(std::vector<NewColumn> shape, OpenCallback callback);
 
-  // Takes rows over: from here on the receipt is the pipeline's. UNAVAILABLE, with the receipt
-  // dismissed, while draining or stopped.
-  [[nodiscard]] absl::Status Submit(QueuedBlock block);
+  // A stream of a producer: fences its older ones. `last_sequence` is what the pipeline holds.
+  struct Session {
+    uint64_t id = 0;
+    uint64_t last_sequence = 0;
+  };
+  Session OpenSession(const std::string& producer_id);
+
+  // Looks whether a numbered request was answered before: then takes the receipt over and tells the
+  // original's answer. nullopt: it comes next. FAILED_PRECONDITION (a gap), INVALID_ARGUMENT (other
+  // rows than the original's), OUT_OF_RANGE (the answer is no longer kept), ABORTED (fenced), with
+  // the receipt dismissed.
+  absl::StatusOr<std::optional<Submitted>> FindRepeated(const QueuedBlock& request,
+                                                        Receipt& receipt);
+  // Takes a request over: from here on the receipt is the pipeline's. Errors as FindRepeated;
+  // UNAVAILABLE while draining or stopped, RESOURCE_EXHAUSTED where the journal is full, with the
+  // receipt dismissed.
+  [[nodiscard]] absl::StatusOr<Submitted> Submit(QueuedBlock block);
   // Counts rows that validation refused; they never come to Submit.
   void CountRejected(uint64_t rows);
 
-  // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE,
-  // and ends the threads. A second call does nothing, and does not wait for the first.
+  // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE (a
+  // journal keeps it for the next start), and ends the threads. A second call does nothing, and does not wait for the first.
   void Drain(TimePoint deadline);
 
   PipelineStatus status() const;
@@ -96,26 +133,66 @@ class Pipeline {
   // What a flusher does next.
   struct Work {
     std::deque<OpenRequest> opens;
+    bool read_back = false;
     Batch batch;
+    uint32_t slot = 0;
     bool stop = false;
+  };
+  // LSNs that are in the journal only: [next, through].
+  struct LeftRows {
+    Lsn next = 1;
+    Lsn through = 0;
+    bool empty() const { return next > through; }
   };
   enum class AttemptResult : uint8_t { kAnswered, kAgain };
   struct Flush;
 
+  void Recover(JournalState recovered);
   void RunFlusher();
   Work NextWork();
   bool TakeWork(TimePoint now, Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayStop(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MustReadBack() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool TakeBatch(TimePoint now, Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<TimePoint> NextDue(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t FlushersAllowed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void RunOpens(std::deque<OpenRequest> opens);
   absl::StatusOr<Schema> OpenOnce(const std::vector<NewColumn>& shape);
+  absl::StatusOr<TableSchema> DescribeAndClaim(const std::vector<NewColumn>& shape);
   absl::StatusOr<TableSchema> DescribeOrCreate(Executor& executor,
                                                const std::vector<NewColumn>& shape);
   std::vector<NewColumn> KeyedShape(std::vector<NewColumn> shape) const;
 
+  // core/pipeline_intake.cc
+  absl::Status CheckAccepting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<const RequestAnswer*> FindOriginal(const QueuedBlock& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountRepeated(const RequestAnswer& original) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Follow(const RequestAnswer& original, Receipt receipt);
+  absl::StatusOr<Submitted> Take(QueuedBlock& block, absl::Status status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Admit(QueuedBlock& block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnSynced(std::vector<QueuedBlock> group);
+  bool MustLeave() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadBack();
+  void Requeue(std::vector<QueuedBlock> blocks);
+
+  // core/pipeline_claim.cc
+  absl::Status Claim(Executor& executor);
+  absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
+  absl::Status Remember(const ClaimMark& mark);
+  void Adopt(std::vector<SlotRow> slots);
+
   // core/pipeline_flush.cc
-  void RunFlush(Batch batch);
+  void RunFlush(Work work);
+  std::optional<FlushProgress> BeginAttempt(const Flush& flush);
+  void ResolveDoubt(Flush& flush, Executor& executor, const FlushProgress& progress,
+                    WriteOutcome* outcome);
+  absl::Status KeepRefused(Flush& flush, absl::Span<const RowFailure> failures);
+  AttemptResult HandleFenced(Flush& flush);
   AttemptResult Attempt(Flush& flush);
   AttemptResult HandleFailure(Flush& flush, const DatabaseError& error);
   AttemptResult Retry(Flush& flush, const DatabaseError& error);
@@ -125,17 +202,24 @@ class Pipeline {
   void Halve(Flush& flush);
   void Redescribe(Flush& flush);
   void AdoptSchema(Flush& flush, const Schema& schema);
-  void Commit(Flush& flush, const WriteOutcome& outcome);
+  void Commit(Flush& flush, const FlushProgress& progress, const WriteOutcome& outcome);
+  void AnswerCommitted(Batch& batch);
   void AnswerFlush(Flush& flush, const absl::Status& status);
   void AnswerAll(Batch& batch, const absl::Status& status);
+  void ReportLost(const Batch& batch);
   bool WaitBeforeRetry(Duration wait);
   void SetState(PipelineState state, const std::string& code);
+  void StopFor(const absl::Status& reason);
   void GiveUpQueue();
+  absl::Status StoppingStatus() const;
 
   const Options options_;
   Target* const target_;
   PipelineMetrics* const metrics_;
   Clock* const clock_;
+  Budget* const budget_;
+  std::unique_ptr<Journal> journal_;  // null: none
+  Uuid id_{};
 
   mutable Mutex mutex_;
   CondVar wake_;
@@ -149,6 +233,23 @@ class Pipeline {
   bool opening_ ABSL_GUARDED_BY(mutex_) = false;   // DDL or Describe under way: no flush starts
   std::optional<TimePoint> reopen_at_ ABSL_GUARDED_BY(mutex_);
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 1;
+  Lsn synced_lsn_ ABSL_GUARDED_BY(mutex_) = 0;
+  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;  // queued or left; follows synced_lsn_
+  Lsn recovered_through_ ABSL_GUARDED_BY(mutex_) = 0;  // LSNs of an earlier process
+  Lsn recovered_counted_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, what the status counts
+  uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
+  uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // by this process
+  LeftRows left_ ABSL_GUARDED_BY(mutex_);
+  bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
+  CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);
+  CommitWaiters unsynced_repeats_ ABSL_GUARDED_BY(mutex_);  // of requests that are being synced
+  Producers producers_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, uint64_t> sessions_ ABSL_GUARDED_BY(mutex_);  // the newest
+  uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;
+  JournalExtent extent_ ABSL_GUARDED_BY(mutex_);  // its LSNs are set when it is needed
+  std::optional<FlushWindow> window_ ABSL_GUARDED_BY(mutex_);  // once claimed
+  std::mt19937_64 attempts_ ABSL_GUARDED_BY(mutex_){std::random_device{}()};
+  std::string stop_reason_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   TimePoint drain_deadline_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> flushers_ ABSL_GUARDED_BY(mutex_);

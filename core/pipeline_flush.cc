@@ -27,8 +27,8 @@ std::vector<const RowBlock*> BlocksOf(const Batch& batch) {
   return blocks;
 }
 
-// Checks the block's rows again, against a table that was altered. False when none is left.
-bool RebuildBlock(const TableSchema& from, const TableSchema& to, RowBlockBuilder& builder,
+// Checks the block's rows again, against a table that was altered.
+void RebuildBlock(const TableSchema& from, const TableSchema& to, RowBlockBuilder& builder,
                   QueuedBlock& block) {
   builder.StartFrom(to, block.rows);
   std::vector<Value> elements;
@@ -43,9 +43,7 @@ bool RebuildBlock(const TableSchema& from, const TableSchema& to, RowBlockBuilde
   }
   BuiltRows built = builder.Finish();
   std::move(built.rejected.begin(), built.rejected.end(), std::back_inserter(block.refused));
-  if (!built.block.has_value()) return false;
-  block.rows = *std::move(built.block);
-  return true;
+  block.rows = built.block.has_value() ? *std::move(built.block) : RowBlock();
 }
 
 RowRejection ToRejection(const RowBlock& block, const RowFailure& failure) {
@@ -71,61 +69,134 @@ double MillisecondsBetween(TimePoint from, TimePoint to) {
 
 struct Pipeline::Flush {
   Batch batch;
+  uint32_t slot = 0;
   TimePoint started;
   Backoff backoff;
   Backoff probes;
   int failures = 0;
   int unknown_errors = 0;
+  bool order_tried = false;  // rows that miss what they refer to had a second chance
 };
 
-void Pipeline::RunFlush(Batch batch) {
-  const uint64_t seed = batch.blocks.front().first_lsn;
-  Flush flush{std::move(batch), clock_->Now(),
+void Pipeline::RunFlush(Work work) {
+  const uint64_t seed = work.batch.first_lsn();
+  Flush flush{std::move(work.batch), work.slot, clock_->Now(),
               Backoff(options_.backoff_base, options_.backoff_max, seed),
               Backoff(std::chrono::seconds(1), options_.probe_interval_max, seed)};
   if (const Schema current = schema(); flush.batch.schema != current) AdoptSchema(flush, current);
-  while (!flush.batch.blocks.empty() && !AnswerIfStopped(flush) &&
-         Attempt(flush) == AttemptResult::kAgain) {
+  while (!AnswerIfStopped(flush) && Attempt(flush) == AttemptResult::kAgain) {
   }
   MutexLock lock(mutex_);
+  if (window_.has_value()) window_->GiveBackSlot(flush.slot);
   --flushing_;
   wake_.NotifyAll();
 }
 
 // What was queued when the pipeline stopped. True: answered.
 bool Pipeline::AnswerIfStopped(Flush& flush) {
-  std::string code;
+  absl::Status status;
   {
     MutexLock lock(mutex_);
     if (status_.state != PipelineState::kStopped) return false;
-    code = status_.last_error;
+    status = CheckAccepting();
   }
-  AnswerFlush(flush, absl::UnavailableError(absl::StrCat("the pipeline of table ", options_.label,
-                                                         " stopped: ", code)));
+  AnswerFlush(flush, status);
   return true;
+}
+
+// nullopt: another flush found out that the pipeline is fenced.
+std::optional<FlushProgress> Pipeline::BeginAttempt(const Flush& flush) {
+  MutexLock lock(mutex_);
+  if (!window_.has_value()) return std::nullopt;
+  const uint64_t attempt = attempts_() >> 1;  // fits a signed integer
+  return FlushProgress{
+      window_->Move(id_, flush.slot, flush.batch.first_lsn(), flush.batch.last_lsn(), attempt), {}};
 }
 
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   const WritePlan plan = PlanWrite(flush.batch.schema, BlocksOf(flush.batch));
+  const std::optional<FlushProgress> progress = BeginAttempt(flush);
+  if (!progress.has_value()) return HandleFenced(flush);
   WriteOutcome outcome;
   {
     Target::Lease executor = target_->Acquire();
-    outcome = executor->Write(plan);
+    outcome = executor->Write(plan, *progress, [&](absl::Span<const RowFailure> failures) {
+      return KeepRefused(flush, failures);
+    });
+    // The connection is kept: it knows the session that was lost.
+    if (outcome.kind == WriteOutcome::Kind::kInDoubt) {
+      ResolveDoubt(flush, *executor, *progress, &outcome);
+    }
   }
   if (outcome.kind == WriteOutcome::Kind::kCommitted) {
     metrics_->AttemptSucceeded();
-    Commit(flush, outcome);
+    Commit(flush, *progress, outcome);
     return AttemptResult::kAnswered;
   }
   metrics_->AttemptFailed();
-  if (outcome.kind == WriteOutcome::Kind::kNotCommitted) return HandleFailure(flush, outcome.error);
+  switch (outcome.kind) {
+    case WriteOutcome::Kind::kInDoubt:
+      AnswerFlush(flush, journal_ != nullptr
+                             ? StoppingStatus()
+                             : absl::AbortedError("the answer to the commit did not come; the rows "
+                                                  "may or may not be in the table"));
+      return AttemptResult::kAnswered;
+    case WriteOutcome::Kind::kFenced:
+      return HandleFenced(flush);
+    default:
+      return HandleFailure(flush, outcome.error);
+  }
+}
 
-  Log(LogLevel::kError, "the answer to a commit did not come; the rows may or may not be written",
+// Asks until it is known on which side of the commit the slot's row is; gives up when the shutdown's
+// deadline comes first.
+void Pipeline::ResolveDoubt(Flush& flush, Executor& executor, const FlushProgress& progress,
+                            WriteOutcome* outcome) {
+  Log(LogLevel::kWarning, "the answer to a commit did not come; asking the target",
       {{"table", options_.label},
-       {"code", outcome.error.code},
+       {"code", outcome->error.code},
        {"rows", absl::StrCat(flush.batch.rows)}});
-  AnswerFlush(flush, absl::AbortedError("the answer to the commit did not come; the rows may "
-                                        "or may not be in the table"));
+  Backoff backoff(options_.backoff_base, options_.backoff_max, progress.slot.after.attempt);
+  while (true) {
+    const absl::StatusOr<Resolution> resolution = executor.Resolve(progress.slot);
+    if (resolution.ok()) {
+      outcome->kind = *resolution == Resolution::kCommitted ? WriteOutcome::Kind::kCommitted
+                      : *resolution == Resolution::kFenced  ? WriteOutcome::Kind::kFenced
+                                                            : WriteOutcome::Kind::kNotCommitted;
+      outcome->error.error_class = ErrorClass::kReconnect;
+      return;
+    }
+    const bool away = absl::IsUnavailable(resolution.status());
+    SetState(away ? PipelineState::kRetrying : PipelineState::kPaused, outcome->error.code);
+    if (!WaitBeforeRetry(away ? backoff.Next() : flush.probes.Next())) return;
+  }
+}
+
+// Before the commit: what the attempt leaves out must not be lost.
+absl::Status Pipeline::KeepRefused(Flush& flush, absl::Span<const RowFailure> failures) {
+  const bool misses_another = std::any_of(
+      failures.begin(), failures.end(), [](const RowFailure& failure) {
+        return failure.error.reason == RejectReason::kForeignKey;
+      });
+  if (misses_another && !std::exchange(flush.order_tried, true)) {
+    return absl::AbortedError("rows refer to rows that may come later");
+  }
+  return absl::OkStatus();
+}
+
+// The slot's row is not as this pipeline left it: another daemon took the pipeline over, or the
+// target was restored. The next claim finds out.
+Pipeline::AttemptResult Pipeline::HandleFenced(Flush& flush) {
+  Log(LogLevel::kError, "a flush was fenced", {{"table", options_.label}});
+  SetState(PipelineState::kRetrying, "fenced");
+  MutexLock lock(mutex_);
+  flushing_rows_ -= flush.batch.rows;
+  flushing_bytes_ -= flush.batch.bytes;
+  batcher_.PutBack(std::move(flush.batch.blocks));
+  if (window_.has_value()) {
+    window_.reset();
+    opens_.push_back({{}, [](const absl::StatusOr<Schema>&) {}});
+  }
   return AttemptResult::kAnswered;
 }
 
@@ -156,19 +227,17 @@ Pipeline::AttemptResult Pipeline::Retry(Flush& flush, const DatabaseError& error
   const bool about_size = error.error_class == ErrorClass::kRetry;
   if (about_size && ++flush.failures % kFailuresBeforeHalving == 0) Halve(flush);
   if (WaitBeforeRetry(flush.backoff.Next())) return AttemptResult::kAgain;
-  AnswerFlush(flush, absl::UnavailableError("the daemon stopped before the rows were written"));
+  AnswerFlush(flush, StoppingStatus());
   return AttemptResult::kAnswered;
 }
 
 Pipeline::AttemptResult Pipeline::Probe(Flush& flush, const DatabaseError& error) {
   SetState(PipelineState::kPaused, error.code);
   if (!WaitBeforeRetry(flush.probes.Next())) {
-    AnswerFlush(flush, absl::UnavailableError("the daemon stopped before the rows were written"));
+    AnswerFlush(flush, StoppingStatus());
     return AttemptResult::kAnswered;
   }
   Redescribe(flush);
-  // No row is left that could show whether the table works again: the next ones will.
-  if (flush.batch.blocks.empty()) SetState(PipelineState::kRunning, "");
   return AttemptResult::kAgain;
 }
 
@@ -192,6 +261,7 @@ void Pipeline::Halve(Flush& flush) {
     rows += block.rows.rows();
     bytes += block.rows.size_bytes();
   }
+  // (What AdoptSchema refused stays counted with the first half.)
   flush.batch.rows -= rows;
   flush.batch.bytes -= bytes;
   MutexLock lock(mutex_);
@@ -217,61 +287,74 @@ void Pipeline::Redescribe(Flush& flush) {
   AdoptSchema(flush, schema);
 }
 
+// Requests of which no row is left stay in the batch: their LSNs are committed with it.
 void Pipeline::AdoptSchema(Flush& flush, const Schema& schema) {
   RowBlockBuilder builder;
-  std::vector<QueuedBlock> kept;
-  std::vector<QueuedBlock> emptied;
   uint64_t rows = 0;
   uint64_t bytes = 0;
   for (QueuedBlock& block : flush.batch.blocks) {
-    const bool left = RebuildBlock(*flush.batch.schema, *schema, builder, block);
+    RebuildBlock(*flush.batch.schema, *schema, builder, block);
     block.schema = schema;
-    if (left) {
-      rows += block.rows.rows();
-      bytes += block.rows.size_bytes();
-    }
-    (left ? kept : emptied).push_back(std::move(block));
+    rows += block.rows.rows();
+    bytes += block.rows.size_bytes();
   }
-  const uint64_t refused = flush.batch.rows - rows;
-  flush.batch.blocks = std::move(kept);
+  MutexLock lock(mutex_);
+  flushing_bytes_ = flushing_bytes_ - flush.batch.bytes + bytes;
   flush.batch.schema = schema;
-  {
-    MutexLock lock(mutex_);
-    flushing_rows_ -= refused;
-    flushing_bytes_ = flushing_bytes_ - flush.batch.bytes + bytes;
-    status_.failed_rows += refused;
-  }
+  flush.batch.refused += flush.batch.rows - rows;
   flush.batch.rows = rows;
   flush.batch.bytes = bytes;
-  if (refused > 0) metrics_->RowsRefused(refused);
-  for (QueuedBlock& block : emptied) block.receipt.Finish({absl::OkStatus(), block.refused});
 }
 
-void Pipeline::Commit(Flush& flush, const WriteOutcome& outcome) {
+void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOutcome& outcome) {
   Batch& batch = flush.batch;
   if (!outcome.failures.empty()) LogFailures(options_.label, outcome.failures);
   for (const RowFailure& failure : outcome.failures) {
     QueuedBlock& block = batch.blocks[failure.row.block];
     block.refused.push_back(ToRejection(block.rows, failure));
   }
-  const uint64_t refused = outcome.failures.size();
-  const uint64_t committed = batch.rows - refused - outcome.coalesced_rows;
+  const uint64_t failures = outcome.failures.size();
+  const uint64_t committed = batch.rows - failures - outcome.coalesced_rows;
+  const uint64_t refused = failures + batch.refused;
+  Lsn frontier = 0;
   {
     MutexLock lock(mutex_);
     status_.coalesced_rows += outcome.coalesced_rows;
     status_.committed_rows += committed;
     status_.failed_rows += refused;
-    flushing_rows_ -= batch.rows;
+    flushing_rows_ -= batch.rows + batch.refused;
     flushing_bytes_ -= batch.bytes;
+    if (window_.has_value()) {
+      window_->Committed(progress.slot);
+      frontier = window_->frontier();
+    }
   }
   metrics_->FlushCommitted(batch.rows, committed, refused,
                            MillisecondsBetween(flush.started, clock_->Now()));
   SetState(PipelineState::kRunning, "");
+  AnswerCommitted(batch);
+  if (journal_ != nullptr) journal_->Trim(frontier);
+}
+
+void Pipeline::AnswerCommitted(Batch& batch) {
   for (QueuedBlock& block : batch.blocks) {
     std::sort(block.refused.begin(), block.refused.end(),
               [](const RowRejection& a, const RowRejection& b) { return a.row < b.row; });
+    const RequestAnswer& answer = block.answer;
+    const bool kept = !answer.producer_id.empty() && !block.refused.empty();
+    std::vector<CommitWaiters::Waiter> waiters;
+    {
+      MutexLock lock(mutex_);
+      waiters = waiters_.Take(block.first_lsn(), block.last_lsn());
+      if (kept) producers_.SetRefused(answer.producer_id, answer.sequence, block.refused);
+    }
+    if (kept && journal_ != nullptr) {
+      journal_->AppendRefused(answer.producer_id, answer.sequence, block.refused).IgnoreError();
+    }
     block.memory.Release();
-    block.receipt.Finish({absl::OkStatus(), std::move(block.refused)});
+    const RequestOutcome outcome{absl::OkStatus(), std::move(block.refused), false};
+    for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(outcome);
+    block.receipt.Finish(outcome);
   }
 }
 
@@ -279,30 +362,35 @@ void Pipeline::Commit(Flush& flush, const WriteOutcome& outcome) {
 void Pipeline::AnswerFlush(Flush& flush, const absl::Status& status) {
   {
     MutexLock lock(mutex_);
-    flushing_rows_ -= flush.batch.rows;
+    flushing_rows_ -= flush.batch.rows + flush.batch.refused;
     flushing_bytes_ -= flush.batch.bytes;
   }
+  flush.batch.rows += std::exchange(flush.batch.refused, 0);
   AnswerAll(flush.batch, status);
 }
 
+// Rows that are in the journal are not given up, only their answers.
 void Pipeline::AnswerAll(Batch& batch, const absl::Status& status) {
   {
     MutexLock lock(mutex_);
-    status_.failed_rows += batch.rows;
+    (journal_ != nullptr ? left_rows_ : status_.lost_rows) += batch.rows;
   }
+  if (journal_ == nullptr) ReportLost(batch);
+  for (QueuedBlock& block : batch.blocks) {
+    block.memory.Release();
+    block.receipt.Finish({status, std::move(block.refused), false});
+  }
+}
+
+void Pipeline::ReportLost(const Batch& batch) {
   uint64_t lost = 0;
   for (const QueuedBlock& block : batch.blocks) {
     if (block.level == AckLevel::kMemory) lost += block.rows.rows();
   }
-  if (lost > 0) {
-    metrics_->RowsLost(lost);
-    Log(LogLevel::kError, "rows acknowledged at level MEMORY are lost",
-        {{"table", options_.label}, {"rows", absl::StrCat(lost)}});
-  }
-  for (QueuedBlock& block : batch.blocks) {
-    block.memory.Release();
-    block.receipt.Finish({status, std::move(block.refused)});
-  }
+  if (lost == 0) return;
+  metrics_->RowsLost(lost);
+  Log(LogLevel::kError, "rows acknowledged at level MEMORY are lost",
+      {{"table", options_.label}, {"rows", absl::StrCat(lost)}});
 }
 
 // False when the shutdown's deadline came first.

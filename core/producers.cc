@@ -1,6 +1,9 @@
 #include "core/producers.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "core/bytes.h"
@@ -43,6 +46,7 @@ void AppendAnswer(const RequestAnswer& answer, ByteWriter& out) {
   out.U64(answer.time_ms);
   out.U32(answer.accepted_rows);
   AppendRejections(answer.rejected, out);
+  AppendRejections(answer.refused, out);
 }
 
 RequestAnswer ReadAnswer(ByteReader& in) {
@@ -55,7 +59,16 @@ RequestAnswer ReadAnswer(ByteReader& in) {
   answer.time_ms = in.U64();
   answer.accepted_rows = in.U32();
   answer.rejected = ReadRejections(in);
+  answer.refused = ReadRejections(in);
   return answer;
+}
+
+Digest DigestOf(std::string_view bytes) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
+  Digest digest;
+  std::memcpy(digest.data(), canonical.digest, digest.size());
+  return digest;
 }
 
 uint64_t Producers::last_sequence(std::string_view producer_id) const {
@@ -86,25 +99,32 @@ void Producers::Record(RequestAnswer answer) {
   if (answers.size() > kAnswersKept) answers.pop_front();
 }
 
-void Producers::AddRefused(std::string_view producer_id, uint64_t sequence,
-                           const std::vector<RowRejection>& refused) {
+void Producers::SetRefused(std::string_view producer_id, uint64_t sequence,
+                           std::vector<RowRejection> refused) {
   const auto found = producers_.find(producer_id);
   if (found == producers_.end()) return;
   for (RequestAnswer& answer : found->second) {
-    if (answer.sequence != sequence) continue;
-    std::vector<RowRejection> merged;
-    std::merge(answer.rejected.begin(), answer.rejected.end(), refused.begin(), refused.end(),
-               std::back_inserter(merged),
-               [](const RowRejection& a, const RowRejection& b) { return a.row < b.row; });
-    answer.rejected = std::move(merged);
-    answer.accepted_rows -= static_cast<uint32_t>(refused.size());
+    if (answer.sequence == sequence) answer.refused = std::move(refused);
   }
 }
 
-void Producers::Forget(std::string_view producer_id) { producers_.erase(producer_id); }
+std::vector<RowRejection> Producers::refused(std::string_view producer_id,
+                                             uint64_t sequence) const {
+  const auto found = producers_.find(producer_id);
+  if (found == producers_.end()) return {};
+  for (const RequestAnswer& answer : found->second) {
+    if (answer.sequence == sequence) return answer.refused;
+  }
+  return {};
+}
+
+void Producers::Forget(std::string_view producer_id) {
+  const auto found = producers_.find(producer_id);
+  if (found != producers_.end()) producers_.erase(found);
+}
 
 size_t Producers::ForgetOlder(uint64_t time_ms) {
-  return absl::erase_if(producers_, [time_ms](const auto& producer) {
+  return std::erase_if(producers_, [time_ms](const auto& producer) {
     return producer.second.back().time_ms < time_ms;
   });
 }
@@ -115,16 +135,13 @@ std::vector<Producers::Summary> Producers::List() const {
   for (const auto& [id, answers] : producers_) {
     list.push_back({id, answers.back().sequence, answers.back().time_ms});
   }
-  std::sort(list.begin(), list.end(),
-            [](const Summary& a, const Summary& b) { return a.producer_id < b.producer_id; });
   return list;
 }
 
 void Producers::AppendTo(std::string* bytes) const {
   ByteWriter out(bytes);
   out.U32(static_cast<uint32_t>(producers_.size()));
-  for (const Summary& summary : List()) {  // sorted, so that equal positions make equal bytes
-    const Answers& answers = producers_.find(summary.producer_id)->second;
+  for (const auto& [id, answers] : producers_) {
     out.U32(static_cast<uint32_t>(answers.size()));
     for (const RequestAnswer& answer : answers) AppendAnswer(answer, out);
   }

@@ -3,12 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "core/bytes.h"
 #include "core/names.h"
@@ -19,6 +20,7 @@ namespace batchsql {
 // 128-bit XXH3 of a request's rows as received, so that a repeated sequence can be told from a
 // reused one.
 using Digest = std::array<uint8_t, 16>;
+Digest DigestOf(std::string_view bytes);
 
 // How a request was answered; enough to answer its repetition word for word.
 struct RequestAnswer {
@@ -26,7 +28,8 @@ struct RequestAnswer {
   uint64_t sequence = 0;
   Digest digest{};
   uint32_t accepted_rows = 0;          // that validation let pass
-  std::vector<RowRejection> rejected;  // ascending by row
+  std::vector<RowRejection> rejected;  // by validation, ascending by row
+  std::vector<RowRejection> refused;   // by the database, ascending by row
   // The request's LSNs: one a row, at least one.
   Lsn first_lsn = 0;
   Lsn last_lsn = 0;
@@ -63,9 +66,11 @@ class Producers {
 
   // Makes the answer its producer's last, whatever its sequence; one without a producer is not kept.
   void Record(RequestAnswer answer);
-  // Adds rows that the database refused to an answer that is still kept.
-  void AddRefused(std::string_view producer_id, uint64_t sequence,
-                  const std::vector<RowRejection>& refused);
+  // Completes an answer, if it is still kept, with the rows that the database refused.
+  void SetRefused(std::string_view producer_id, uint64_t sequence,
+                  std::vector<RowRejection> refused);
+  // Of an answer that is still kept, else none.
+  std::vector<RowRejection> refused(std::string_view producer_id, uint64_t sequence) const;
   void Forget(std::string_view producer_id);
   // Forgets producers whose last answer is older; returns how many.
   size_t ForgetOlder(uint64_t time_ms);
@@ -84,7 +89,7 @@ class Producers {
 
  private:
   using Answers = std::deque<RequestAnswer>;  // in the order of Record; never empty
-  absl::flat_hash_map<std::string, Answers> producers_;
+  std::map<std::string, Answers, std::less<>> producers_;  // by id: equal positions, equal bytes
 };
 
 }  // namespace batchsql

@@ -18,9 +18,11 @@ struct QueuedBlock {
   std::shared_ptr<const TableSchema> schema;  // that the rows were checked against
   RequestAnswer answer;                       // its LSNs are given by the pipeline
   Budget::Reservation memory;
-  Receipt receipt;
+  Receipt receipt{nullptr};
   AckLevel level = AckLevel::kDatabase;  // that the client waits for
   TimePoint accepted_at;
+  bool resumes = false;       // a gap before its sequence is no error
+  uint64_t session = 0;       // of Pipeline::OpenSession, where the request came over a stream
   // Rows that no longer fit the table after it was altered; no longer in `rows`.
   std::vector<RowRejection> refused;
 

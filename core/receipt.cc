@@ -28,6 +28,12 @@ void Receipt::Journaled() {
   if (listener_) listener_(AckLevel::kJournal, {});
 }
 
+void Receipt::Left() {
+  RequestOutcome outcome;
+  outcome.untold = true;
+  if (listener_) std::exchange(listener_, nullptr)(AckLevel::kJournal, outcome);
+}
+
 void Receipt::Finish(const RequestOutcome& outcome) {
   if (listener_) std::exchange(listener_, nullptr)(AckLevel::kDatabase, outcome);
 }

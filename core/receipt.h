@@ -15,6 +15,7 @@ namespace batchsql {
 struct RequestOutcome {
   absl::Status status;                 // not OK: none of the rows is known to be in the table
   std::vector<RowRejection> rejected;  // rows that the database refused, ascending
+  bool untold = false;                 // kJournal: of the commit, nothing will be told
 };
 
 // The pipeline's duty to answer one request. It goes forward with the rows and tells the front end,
@@ -31,6 +32,8 @@ class Receipt {
 
   // The rows are in the journal.
   void Journaled();
+  // The rows are in the journal, and that was the last word: nobody waits for their commit.
+  void Left();
   // The last word: the rows are committed, but for the outcome's, or its status says why not.
   void Finish(const RequestOutcome& outcome);
   // For rows that were not taken over after all: whoever handed them on answers.

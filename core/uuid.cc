@@ -4,7 +4,18 @@
 #include <random>
 #include <string_view>
 
+#include "core/producers.h"
+
 namespace batchsql {
+namespace {
+
+Uuid Mark(Uuid uuid, uint8_t version) {
+  uuid[6] = static_cast<uint8_t>((uuid[6] & 0x0f) | (version << 4));
+  uuid[8] = static_cast<uint8_t>((uuid[8] & 0x3f) | 0x80);
+  return uuid;
+}
+
+}  // namespace
 
 Uuid NewUuid() {
   std::random_device source;  // getrandom(2) or RDRAND
@@ -13,9 +24,11 @@ Uuid NewUuid() {
     const uint32_t word = source();
     std::memcpy(uuid.data() + i, &word, sizeof(word));
   }
-  uuid[6] = static_cast<uint8_t>((uuid[6] & 0x0f) | 0x40);
-  uuid[8] = static_cast<uint8_t>((uuid[8] & 0x3f) | 0x80);
-  return uuid;
+  return Mark(uuid, 4);
+}
+
+Uuid UuidOfName(std::string_view name) {
+  return Mark(DigestOf(name), 8);
 }
 
 std::string UuidText(const Uuid& uuid) {

@@ -44,9 +44,12 @@ uint32_t Flushers(const Options& options, const std::string& target_name) {
   return 1;
 }
 
+std::string JournalRoot(const Options& options) { return options.data_dir + "/journal"; }
+
 Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) {
   Ingestor::TableRule rule;
   rule.target = table.target;
+  rule.journal = table.journal == JournalKind::kDisk;
   rule.options.label = TableLabel(table, options);
   rule.options.rule = table.rule;
   rule.options.create_missing = table.create == CreateTables::kMissing;
@@ -63,6 +66,10 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
 Ingestor::Options MakeIngestorOptions(const Options& options) {
   Ingestor::Options ingestor;
   ingestor.tables_max = options.limits.tables_max;
+  ingestor.journal_root = JournalRoot(options);
+  ingestor.journal.segment_bytes = options.limits.journal_segment_bytes;
+  ingestor.journal.trim_grace = std::chrono::milliseconds(options.limits.journal_grace_ms);
+  ingestor.instance = options.instance;
   for (const TableOptions& table : options.tables) {
     if (table.name == kAnyTable) {
       ingestor.any_table = MakeRule(options, table);
@@ -80,15 +87,21 @@ RequestLimits MakeLimits(const LimitOptions& limits) {
 
 }  // namespace
 
-Daemon::Daemon(const Options& options)
+Daemon::Daemon(const Options& options, DataDirectory directory)
     : options_(options),
+      directory_(std::move(directory)),
       metrics_({options.monitoring.test_name, options.monitoring.environment}, &clock_),
       budget_(options.limits.memory_bytes_max),
-      ingestor_(MakeIngestorOptions(options), MakeTargets(options), &budget_, &metrics_, &clock_) {}
+      disk_(options.limits.journal_bytes_max),
+      ingestor_(MakeIngestorOptions(options), MakeTargets(options),
+                {Env::System(), &disk_, &budget_, &metrics_, &clock_}) {}
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
-  if (absl::Status status = PrepareDataDirectory(options.data_dir); !status.ok()) return status;
-  std::unique_ptr<Daemon> daemon(new Daemon(options));
+  absl::StatusOr<DataDirectory> directory = DataDirectory::Open(options.data_dir);
+  if (!directory.ok()) return directory.status();
+  const std::string journals = JournalRoot(options);
+  if (absl::Status status = Env::System()->MakeDirectory(journals); !status.ok()) return status;
+  std::unique_ptr<Daemon> daemon(new Daemon(options, *std::move(directory)));
   if (absl::Status status = daemon->Listen(); !status.ok()) {
     daemon->Stop();
     return status;

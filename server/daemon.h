@@ -9,8 +9,10 @@
 #include "config/options.h"
 #include "core/budget.h"
 #include "core/clock.h"
+#include "core/disk_budget.h"
 #include "core/ingestor.h"
 #include "core/metrics.h"
+#include "server/data_directory.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
 
@@ -29,14 +31,16 @@ class Daemon {
   void Stop();
 
  private:
-  explicit Daemon(const Options& options);
+  Daemon(const Options& options, DataDirectory directory);
   absl::Status Listen();
   absl::Status Readiness() const;
 
   const Options options_;
+  const DataDirectory directory_;
   SystemClock clock_;
   Metrics metrics_;
   Budget budget_;
+  DiskBudget disk_;
   Ingestor ingestor_;
   std::atomic<bool> ready_{false};
   std::unique_ptr<GrpcServer> grpc_;

@@ -3,6 +3,9 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "core/row_block_builder.h"
 
 namespace batchsql {
@@ -14,10 +17,30 @@ class Intake {
   Intake(IntakeRequest request, Budget& budget, Receipt::Listener listener, IntakeCallback callback)
       : request_(std::move(request)),
         budget_(budget),
-        listener_(std::move(listener)),
-        callback_(std::move(callback)) {}
+        callback_(std::move(callback)) {
+    block_.receipt = Receipt(std::move(listener));
+    block_.level = request_.level;
+    block_.answer.producer_id = std::move(request_.producer_id);
+    block_.answer.sequence = request_.sequence;
+    block_.answer.digest = request_.digest;
+    block_.resumes = request_.resumes;
+    block_.session = request_.session;
+  }
 
+  // A repetition is found before validation: the answer is the original's.
   static void Start(std::unique_ptr<Intake> intake) {
+    if (intake->IsNumbered()) {
+      absl::StatusOr<std::optional<Submitted>> repeated =
+          intake->request_.pipeline->FindRepeated(intake->block_, intake->block_.receipt);
+      if (!repeated.ok()) {
+        intake->Refuse(repeated.status());
+        return;
+      }
+      if (repeated->has_value()) {
+        intake->Answer(**std::move(repeated));
+        return;
+      }
+    }
     if (intake->request_.pipeline->schema() == nullptr) {
       OpenTable(std::move(intake));
     } else {
@@ -26,11 +49,22 @@ class Intake {
   }
 
  private:
+  bool IsNumbered() const { return !block_.answer.producer_id.empty(); }
+
+  void Refuse(absl::Status status) {
+    block_.receipt.Dismiss();
+    callback_(std::move(status));
+  }
+
+  void Answer(Submitted submitted) {
+    callback_(IntakeResult{submitted.rows, std::move(submitted.rejected), true});
+  }
+
   static void OpenTable(std::unique_ptr<Intake> intake) {
     intake->opened_ = true;
     absl::StatusOr<std::vector<NewColumn>> shape = intake->request_.rows->InferColumns();
     if (!shape.ok()) {
-      intake->callback_(shape.status());
+      intake->Refuse(shape.status());
       return;
     }
     Pipeline* const pipeline = intake->request_.pipeline;
@@ -39,7 +73,7 @@ class Intake {
       if (schema.ok()) {
         ReserveMemory(std::move(intake));
       } else {
-        intake->callback_(schema.status());
+        intake->Refuse(schema.status());
       }
     });
   }
@@ -57,14 +91,14 @@ class Intake {
         intake->memory_ = *std::move(memory);
         Decode(std::move(intake));
       } else {
-        intake->callback_(absl::ResourceExhaustedError(
+        intake->Refuse(absl::ResourceExhaustedError(
             "the daemon's memory budget, limits.memory_bytes_max, is used up; try again later"));
       }
       return;
     }
     budget.ReserveWhenFree(bytes, [intake = std::move(intake)](Budget::Reservation memory) mutable {
       if (!memory.held()) {
-        intake->callback_(absl::UnavailableError("the daemon is stopping"));
+        intake->Refuse(absl::UnavailableError("the daemon is stopping"));
         return;
       }
       intake->memory_ = std::move(memory);
@@ -78,7 +112,7 @@ class Intake {
     const Pipeline::Schema schema = intake->request_.pipeline->schema();
     builder.Start(*schema);
     if (absl::Status status = intake->request_.rows->Decode(builder); !status.ok()) {
-      intake->callback_(std::move(status));
+      intake->Refuse(std::move(status));
       return;
     }
     const bool may_add = intake->request_.pipeline->options().add_columns && !intake->opened_;
@@ -89,40 +123,48 @@ class Intake {
     intake->Queue(schema, builder.Finish());
   }
 
+  // Of a numbered request the answer is journaled even where no row is left.
   void Queue(const Pipeline::Schema& schema, BuiltRows built) {
-    IntakeResult result;
-    result.rejected = std::move(built.rejected);
-    if (!result.rejected.empty()) request_.pipeline->CountRejected(result.rejected.size());
-    if (built.block.has_value()) {
-      result.queued_rows = built.block->rows();
-      memory_.Resize(built.block->size_bytes());
-      QueuedBlock block{*std::move(built.block),
-                        schema,
-                        std::move(memory_),
-                        Receipt(std::move(listener_)),
-                        request_.level,
-                        {},
-                        0,
-                        std::move(request_.producer_id),
-                        request_.sequence,
-                        {}};
-      if (absl::Status status = request_.pipeline->Submit(std::move(block)); !status.ok()) {
-        callback_(std::move(status));
-        return;
-      }
+    Pipeline& pipeline = *request_.pipeline;
+    if (!built.block.has_value() && !IsNumbered()) {
+      pipeline.CountRejected(built.rejected.size());
+      block_.receipt.Dismiss();
+      callback_(IntakeResult{0, std::move(built.rejected), false});
+      return;
     }
-    callback_(std::move(result));
+    if (built.block.has_value()) block_.rows = *std::move(built.block);
+    block_.answer.rejected = std::move(built.rejected);
+    block_.answer.time_ms = static_cast<uint64_t>(absl::ToUnixMillis(absl::Now()));
+    block_.schema = schema;
+    memory_.Resize(block_.rows.size_bytes());
+    block_.memory = std::move(memory_);
+    absl::StatusOr<Submitted> submitted = pipeline.Submit(std::move(block_));
+    if (submitted.ok()) {
+      Answer(*std::move(submitted));
+    } else {
+      callback_(submitted.status());
+    }
   }
 
   IntakeRequest request_;
   Budget& budget_;
-  Receipt::Listener listener_;
+  QueuedBlock block_;
   IntakeCallback callback_;
   Budget::Reservation memory_;
   bool opened_ = false;
 };
 
 }  // namespace
+
+absl::StatusOr<AckLevel> ResolveLevel(std::optional<AckLevel> asked, const Pipeline& pipeline) {
+  if (pipeline.has_journal()) return asked.value_or(AckLevel::kJournal);
+  if (asked == AckLevel::kJournal) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("table ", pipeline.options().label,
+                     " has no journal (journal: none): use level MEMORY or DATABASE"));
+  }
+  return asked.value_or(AckLevel::kDatabase);
+}
 
 void TakeRows(IntakeRequest request, Budget& budget, Receipt::Listener listener,
               IntakeCallback callback) {

@@ -25,7 +25,7 @@ class UnaryWrite {
       if (result.ok()) {
         answer_.accepted += result->queued_rows;
         Add(std::move(result->rejected));
-        reached_ = reached_ || result->queued_rows == 0 || level_ == AckLevel::kMemory;
+        reached_ = reached_ || !result->awaited || level_ == AckLevel::kMemory;
       } else {
         status_ = result.status();
         reached_ = true;

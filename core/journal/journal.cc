@@ -80,7 +80,9 @@ Journal::Journal(Env* env, DiskBudget* disk, Clock* clock, Options options, Reco
   writer_.KeepReserve();
 }
 
-Journal::~Journal() { Close(clock_->Now()); }
+Journal::~Journal() {
+  for (QueuedBlock& request : Close(clock_->Now())) request.receipt.Finish({Closed(), {}});
+}
 
 JournalState Journal::TakeRecovered() {
   MutexLock lock(mutex_);
@@ -163,22 +165,25 @@ Journal::Status Journal::status() const {
   return status;
 }
 
-void Journal::Close(TimePoint deadline) {
+std::vector<QueuedBlock> Journal::Close(TimePoint deadline) {
   {
     MutexLock lock(mutex_);
-    if (closing_) return;
+    if (closing_) return {};
     closing_ = true;
     close_deadline_ = deadline;
     wake_.NotifyOne();
   }
   if (thread_.joinable()) thread_.join();
-  std::vector<Pending> rest;
-  {
-    MutexLock lock(mutex_);
-    rest = std::move(pending_);
-    pending_.clear();
+  MutexLock lock(mutex_);
+  std::vector<QueuedBlock> requests;
+  for (std::vector<Pending>* rest : {&unwritten_, &pending_}) {
+    for (Pending& one : *rest) {
+      if (one.entry.request.has_value()) requests.push_back(*std::move(one.entry.request));
+      Answer(Closed(), one.waiter);
+    }
+    rest->clear();
   }
-  Drop(absl::MakeSpan(rest));  // only where the thread was never started
+  return requests;
 }
 
 void Journal::Run() {
@@ -265,7 +270,9 @@ void Journal::WriteAll(std::vector<Pending> group) {
     Note(error);
     FailWaiters(error, &group, done);
     if (done < group.size() && !AwaitRetry()) {
-      Drop(absl::MakeSpan(group).subspan(done));
+      group.erase(group.begin(), group.begin() + static_cast<std::ptrdiff_t>(done));
+      MutexLock lock(mutex_);
+      unwritten_ = std::move(group);
       return;
     }
   }
@@ -275,28 +282,27 @@ void Journal::WriteAll(std::vector<Pending> group) {
 void Journal::Publish(absl::Span<Pending> synced) {
   std::vector<QueuedBlock> requests;
   for (Pending& one : synced) {
-    if (one.waiter != nullptr) {
-      MutexLock lock(mutex_);
-      one.waiter->done = true;
-      waiter_done_.NotifyAll();
-    } else if (one.entry.request.has_value()) {
-      requests.push_back(*std::move(one.entry.request));
-    }
+    if (one.entry.request.has_value()) requests.push_back(*std::move(one.entry.request));
+    if (one.waiter == nullptr) continue;
+    MutexLock lock(mutex_);
+    Answer(absl::OkStatus(), one.waiter);
   }
   if (!requests.empty()) synced_(std::move(requests));
+}
+
+void Journal::Answer(const absl::Status& status, Waiter* waiter) {
+  if (waiter == nullptr) return;
+  waiter->status = status;
+  waiter->done = true;
+  waiter_done_.NotifyAll();
 }
 
 // Those who wait may try again themselves.
 void Journal::FailWaiters(const absl::Status& status, std::vector<Pending>* group, size_t from) {
   MutexLock lock(mutex_);
-  for (size_t i = from; i < group->size(); ++i) {
-    Waiter* const waiter = (*group)[i].waiter;
-    if (waiter == nullptr) continue;
-    waiter->status = status;
-    waiter->done = true;
-  }
-  waiter_done_.NotifyAll();
-  group->erase(std::remove_if(group->begin() + static_cast<std::ptrdiff_t>(from), group->end(),
+  const auto begin = group->begin() + static_cast<std::ptrdiff_t>(from);
+  for (auto one = begin; one != group->end(); ++one) Answer(status, one->waiter);
+  group->erase(std::remove_if(begin, group->end(),
                               [](const Pending& one) { return one.waiter != nullptr; }),
                group->end());
 }
@@ -309,19 +315,6 @@ bool Journal::AwaitRetry() {
     if (now >= retry || std::exchange(trim_asked_, false)) return true;
     if (closing_ && now >= close_deadline_) return false;
     clock_->WaitUntil(wake_, mutex_, closing_ ? std::min(retry, close_deadline_) : retry);
-  }
-}
-
-void Journal::Drop(absl::Span<Pending> group) {
-  const absl::Status status =
-      absl::UnavailableError("the daemon stopped before the journal could be written");
-  for (Pending& one : group) {
-    if (one.entry.request.has_value()) one.entry.request->receipt.Finish({status, {}});
-    if (one.waiter == nullptr) continue;
-    MutexLock lock(mutex_);
-    one.waiter->status = status;
-    one.waiter->done = true;
-    waiter_done_.NotifyAll();
   }
 }
 

@@ -96,10 +96,9 @@ class Journal {
   };
   Status status() const;
 
-  // Syncs what was appended, writes the end marker, and ends the thread. What cannot be written
-  // until `deadline` is dropped.
-  // Later calls do nothing.
-  void Close(TimePoint deadline);
+  // Syncs what was appended, writes the end marker, and ends the thread. Returns what could not be
+  // written until `deadline`; later calls do nothing.
+  std::vector<QueuedBlock> Close(TimePoint deadline);
 
  private:
   // Somebody who waits for an entry to be synced; on his stack.
@@ -124,8 +123,8 @@ class Journal {
   void WriteAll(std::vector<Pending> group);
   void Publish(absl::Span<Pending> synced);
   void FailWaiters(const absl::Status& status, std::vector<Pending>* group, size_t from);
+  void Answer(const absl::Status& status, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AwaitRetry();  // false: not before the end
-  void Drop(absl::Span<Pending> group);
   void Note(const absl::Status& error);
 
   Clock* const clock_;
@@ -150,6 +149,7 @@ class Journal {
   uint64_t failed_syncs_ ABSL_GUARDED_BY(mutex_) = 0;
   bool trim_asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Pending> unwritten_ ABSL_GUARDED_BY(mutex_);  // when the thread ended
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   TimePoint close_deadline_ ABSL_GUARDED_BY(mutex_);
 };

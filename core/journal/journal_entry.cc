@@ -9,7 +9,10 @@ namespace batchsql {
 namespace {
 
 QueuedBlock EmptyBlock(RequestAnswer answer, AckLevel level) {
-  return {RowBlock(), nullptr, std::move(answer), {}, Receipt(nullptr), level, {}, {}};
+  QueuedBlock block;
+  block.answer = std::move(answer);
+  block.level = level;
+  return block;
 }
 
 bool ReadRequest(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes,
@@ -54,7 +57,7 @@ bool ReadFields(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes
       RequestAnswer answer = ReadAnswer(in);
       entry->producer_id = std::move(answer.producer_id);
       entry->sequence = answer.sequence;
-      entry->refused = std::move(answer.rejected);
+      entry->refused = std::move(answer.refused);
       return true;
     }
     case RecordType::kEndMarker:
@@ -123,7 +126,7 @@ void AppendBody(const JournalEntry& entry, std::string* bytes) {
       RequestAnswer answer;
       answer.producer_id = entry.producer_id;
       answer.sequence = entry.sequence;
-      answer.rejected = entry.refused;
+      answer.refused = entry.refused;
       AppendAnswer(answer, out);
       return;
     }
@@ -187,7 +190,7 @@ void Advance(const JournalEntry& entry, JournalTip* tip) {
       tip->producers.Forget(entry.producer_id);
       return;
     case RecordType::kRefused:
-      tip->producers.AddRefused(entry.producer_id, entry.sequence, entry.refused);
+      tip->producers.SetRefused(entry.producer_id, entry.sequence, entry.refused);
       return;
     case RecordType::kEndMarker:
       return;

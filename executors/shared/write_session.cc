@@ -1,8 +1,12 @@
 #include "executors/shared/write_session.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
 
 namespace batchsql {
 namespace {
@@ -28,10 +32,45 @@ std::pair<std::vector<RowRange>, std::vector<RowRange>> Halve(absl::Span<const R
   return halves;
 }
 
+DatabaseError OwnError(ErrorClass error_class, std::string_view code, std::string message) {
+  return {error_class, std::string(code), std::move(message)};
+}
+
+// Counts refusals by code and column, to tell a changed schema from bad rows.
+class DriftCount {
+ public:
+  explicit DriftCount(const WritePlan& plan) {
+    uint64_t rows = plan.coalesced_rows;
+    for (const WriteGroup& group : plan.groups) rows += CountRows(group.rows);
+    rows_min_ = std::max(kDriftRowsMin, (rows + 1) / 2);
+  }
+
+  // Not ok once there are too many.
+  DatabaseError Add(const DatabaseError& refusal) {
+    if (refusal.reason == RejectReason::kDuplicateKey ||
+        refusal.reason == RejectReason::kForeignKey ||
+        refusal.reason == RejectReason::kConstraint) {
+      return {};
+    }
+    const uint64_t count = ++counts_[{refusal.code, refusal.column}];
+    if (count < rows_min_) return {};
+    DatabaseError error =
+        OwnError(ErrorClass::kPause, kSchemaDriftCode,
+                 absl::StrCat(count, " rows of one batch were refused with ", refusal.code));
+    error.column = refusal.column;
+    return error;
+  }
+
+ private:
+  uint64_t rows_min_ = 0;
+  std::map<std::pair<std::string, std::string>, uint64_t> counts_;
+};
+
 // One attempt at a plan inside one open transaction, isolating faulty rows by bisection.
 class Bisection {
  public:
-  Bisection(WriteSession& session, const WritePlan& plan) : session_(session), plan_(plan) {}
+  Bisection(WriteSession& session, const WritePlan& plan)
+      : session_(session), plan_(plan), drift_(plan) {}
 
   // The error that ended the transaction, if any.
   DatabaseError Run() {
@@ -63,6 +102,10 @@ class Bisection {
   // ends the transaction.
   DatabaseError TryRows(absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges,
                         DatabaseError* fault) {
+    if (++statements_ > kStatementsMax) {
+      return OwnError(ErrorClass::kPause, kRowFloodCode,
+                      absl::StrCat(failures_.size(), " rows are refused so far, and more follow"));
+    }
     if (DatabaseError error = session_.SetSavepoint(); !error.ok()) return error;
     DatabaseError error = session_.WriteRows(plan_, columns, ranges);
     if (error.ok()) return session_.ReleaseSavepoint();
@@ -78,8 +121,7 @@ class Bisection {
   DatabaseError Isolated(RowRef row, DatabaseError fault) {
     const auto originals = plan_.originals.find(row);
     if (originals == plan_.originals.end()) {
-      failures_.push_back({row, std::move(fault)});
-      return {};
+      return Refuse(row, std::move(fault));
     }
     uncoalesced_ += originals->second.size() - 1;
     for (const RowRef& original : originals->second) {
@@ -90,62 +132,117 @@ class Bisection {
       if (DatabaseError error = TryRows(columns, {&range, 1}, &original_fault); !error.ok()) {
         return error;
       }
-      if (!original_fault.ok()) failures_.push_back({original, std::move(original_fault)});
+      if (original_fault.ok()) continue;
+      if (DatabaseError error = Refuse(original, std::move(original_fault)); !error.ok()) {
+        return error;
+      }
     }
     return {};
+  }
+
+  DatabaseError Refuse(RowRef row, DatabaseError fault) {
+    failures_.push_back({row, std::move(fault)});
+    return drift_.Add(failures_.back().error);
   }
 
   WriteSession& session_;
   const WritePlan& plan_;
   std::vector<RowFailure> failures_;
   uint64_t uncoalesced_ = 0;
+  uint32_t statements_ = 0;
+  DriftCount drift_;
 };
 
-DatabaseError WriteWhole(WriteSession& session, const WritePlan& plan) {
-  for (const WriteGroup& group : plan.groups) {
-    if (DatabaseError error = session.WriteRows(plan, group.columns, group.rows); !error.ok()) {
-      return error;
+// One attempt, from BEGIN to COMMIT or ROLLBACK.
+class Attempt {
+ public:
+  Attempt(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,
+          KeepFailures keep)
+      : session_(session), plan_(plan), progress_(progress), keep_(keep) {}
+
+  WriteOutcome Run(bool isolating) {
+    bool moved = true;
+    if (DatabaseError error = session_.Begin(progress_.slot, &moved); !error.ok()) {
+      return Abandon(Kind::kNotCommitted, std::move(error));
     }
+    if (!moved) {
+      return Abandon(Kind::kFenced, OwnError(ErrorClass::kFatal, kFencedCode,
+                                             "the slot's row is no longer as it was left"));
+    }
+    std::vector<RowFailure> failures;
+    uint64_t coalesced_rows = plan_.coalesced_rows;
+    DatabaseError error = isolating ? WriteIsolating(&failures, &coalesced_rows) : WriteWhole();
+    if (!error.ok()) return Abandon(Kind::kNotCommitted, std::move(error));
+    return Finish(std::move(failures), coalesced_rows);
   }
-  return {};
-}
 
-WriteOutcome Abandon(WriteSession& session, DatabaseError error) {
-  if (session.InTransaction()) session.Rollback();
-  return {Kind::kNotCommitted, std::move(error), {}, 0};
-}
+ private:
+  DatabaseError WriteWhole() {
+    for (const WriteGroup& group : plan_.groups) {
+      DatabaseError error = session_.WriteRows(plan_, group.columns, group.rows);
+      if (!error.ok()) return error;
+    }
+    return {};
+  }
 
-WriteOutcome CommitOrAbandon(WriteSession& session, std::vector<RowFailure> failures,
-                             uint64_t coalesced_rows) {
-  if (!session.InTransaction()) {
-    return Abandon(session, {ErrorClass::kRetry, "", "the transaction ended before its commit"});
+  DatabaseError WriteIsolating(std::vector<RowFailure>* failures, uint64_t* coalesced_rows) {
+    Bisection bisection(session_, plan_);
+    if (DatabaseError error = bisection.Run(); !error.ok()) return error;
+    *failures = bisection.TakeFailures();
+    *coalesced_rows = bisection.coalesced_rows();
+    return {};
   }
-  WriteSession::CommitResult result = session.Commit();
-  if (result.kind == Kind::kCommitted) {
-    return {result.kind, {}, std::move(failures), coalesced_rows};
-  }
-  if (result.kind == Kind::kNotCommitted) return Abandon(session, std::move(result.error));
-  return {result.kind, std::move(result.error), {}, 0};
-}
 
-WriteOutcome RunIsolating(WriteSession& session, const WritePlan& plan) {
-  if (DatabaseError error = session.Begin(); !error.ok()) return Abandon(session, std::move(error));
-  Bisection bisection(session, plan);
-  if (DatabaseError error = bisection.Run(); !error.ok()) {
-    return Abandon(session, std::move(error));
+  WriteOutcome Abandon(Kind kind, DatabaseError error) {
+    if (session_.InTransaction()) session_.Rollback();
+    return {kind, std::move(error), {}, 0};
   }
-  return CommitOrAbandon(session, bisection.TakeFailures(), bisection.coalesced_rows());
-}
+
+  WriteOutcome Vanished() {
+    return Abandon(Kind::kNotCommitted,
+                   OwnError(ErrorClass::kRetry, "", "the transaction ended before its commit"));
+  }
+
+  WriteOutcome Finish(std::vector<RowFailure> failures, uint64_t coalesced_rows) {
+    if (!session_.InTransaction()) return Vanished();
+    if (!progress_.producers.empty()) {
+      bool moved = true;
+      DatabaseError error =
+          session_.MoveProducers(plan_.schema->name(), progress_.producers, &moved);
+      if (!error.ok()) return Abandon(Kind::kNotCommitted, std::move(error));
+      if (!moved) {
+        return Abandon(Kind::kProducerMoved, OwnError(ErrorClass::kRetry, kProducerMovedCode,
+                                                      "a producer's position has moved"));
+      }
+      if (!session_.InTransaction()) return Vanished();
+    }
+    if (!failures.empty()) {
+      if (absl::Status kept = keep_(failures); !kept.ok()) {
+        return Abandon(Kind::kNotCommitted,
+                       OwnError(ErrorClass::kPause, kDeadLettersCode, std::string(kept.message())));
+      }
+    }
+    SqlSession::CommitResult result = session_.Commit();
+    if (result.kind == Kind::kNotCommitted) {
+      return Abandon(Kind::kNotCommitted, std::move(result.error));
+    }
+    return {result.kind, std::move(result.error), std::move(failures), coalesced_rows};
+  }
+
+  WriteSession& session_;
+  const WritePlan& plan_;
+  const FlushProgress& progress_;
+  KeepFailures keep_;
+};
 
 }  // namespace
 
-WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan) {
-  if (DatabaseError error = session.Begin(); !error.ok()) return Abandon(session, std::move(error));
-  DatabaseError error = WriteWhole(session, plan);
-  WriteOutcome outcome = error.ok() ? CommitOrAbandon(session, {}, plan.coalesced_rows)
-                                    : Abandon(session, std::move(error));
+WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,
+                      KeepFailures keep) {
+  Attempt attempt(session, plan, progress, keep);
+  WriteOutcome outcome = attempt.Run(/*isolating=*/false);
   if (outcome.kind == Kind::kNotCommitted && IsRowFault(outcome.error)) {
-    return RunIsolating(session, plan);
+    return attempt.Run(/*isolating=*/true);
   }
   return outcome;
 }

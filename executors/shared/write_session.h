@@ -1,24 +1,28 @@
 #pragma once
 
+#include <cstdint>
+
 #include "absl/types/span.h"
 #include "core/executor.h"
 #include "core/write_plan.h"
+#include "executors/shared/sql_session.h"
 
 namespace batchsql {
 
 // The statements of a flush that differ between databases. An executor implements it over its one
-// connection and hands itself to RunWrite. A returned error is what the database said, classified;
-// the implementation never retries and never hides one.
-class WriteSession {
+// connection and hands itself to RunWrite.
+class WriteSession : public SqlSession {
  public:
-  virtual ~WriteSession() = default;
-
-  // Opens a transaction (and the connection, when there is none).
-  virtual DatabaseError Begin() = 0;
+  // Opens a transaction (and the connection, when there is none) and moves the slot's row, as its
+  // first change. `*moved` is false when the row was not as expected; the transaction is open.
+  virtual DatabaseError Begin(const SlotMove& move, bool* moved) = 0;
   // Writes the rows by the schema's conflict rule, in their order, with the fastest statements that
   // give that result. `ranges` are rows of one group, which all carry `columns`.
   virtual DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                                   absl::Span<const RowRange> ranges) = 0;
+  // Moves the producers by compare-and-set. `*moved` is false when one was not as expected.
+  virtual DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
+                                      bool* moved) = 0;
   // Makes deferred constraints fail at once, so that a bad row shows under its savepoint. No-op
   // where the database has none.
   virtual DatabaseError MakeConstraintsImmediate() = 0;
@@ -26,24 +30,28 @@ class WriteSession {
   virtual DatabaseError SetSavepoint() = 0;
   virtual DatabaseError RollbackToSavepoint() = 0;
   virtual DatabaseError ReleaseSavepoint() = 0;
-  // The driver's own flag: a transaction is open on a live connection.
-  virtual bool InTransaction() = 0;
-  virtual void Rollback() = 0;
-
-  struct CommitResult {
-    WriteOutcome::Kind kind = WriteOutcome::Kind::kInDoubt;
-    DatabaseError error;
-  };
-  // kCommitted only when the database confirmed that *this* transaction committed; kNotCommitted
-  // only when it is certain that it did not (the COMMIT was never handed over, or the server
-  // answered on a live connection that it rolled back); else kInDoubt.
-  virtual CommitResult Commit() = 0;
 };
+
+// Codes of DatabaseErrors that RunWrite makes itself.
+inline constexpr std::string_view kFencedCode = "fenced";
+inline constexpr std::string_view kProducerMovedCode = "producer_moved";
+inline constexpr std::string_view kDeadLettersCode = "dead_letters";  // `keep` failed
+inline constexpr std::string_view kRowFloodCode = "row_flood";
+inline constexpr std::string_view kSchemaDriftCode = "schema_drift";
+
+// Statements that isolating the bad rows of one batch may take; a flood of bad rows pauses.
+inline constexpr uint32_t kStatementsMax = 2'000;
+// As many refusals with one code on one column, if they are half of the batch too, mean that the
+// schema has changed. Rows that meet another row or break a constraint (a duplicate key, a missing
+// parent, a CHECK) say nothing about the schema and are not counted.
+inline constexpr uint64_t kDriftRowsMin = 100;
 
 // Runs the plan through the session in one transaction (docs/architecture.md, "One flush"). First
 // as a whole, without savepoints. When a row is at fault, again from the start under savepoints,
-// halving until the faulty rows stand alone; those are left out and reported. After every error the
-// session's InTransaction is asked, and nothing more is sent in a transaction that is gone.
-WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan);
+// halving until the faulty rows stand alone; those are left out, given to `keep` directly before
+// the commit, and reported. After every error the session's InTransaction is asked, and nothing
+// more is sent in a transaction that is gone.
+WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,
+                      KeepFailures keep);
 
 }  // namespace batchsql

@@ -109,6 +109,14 @@ DatabaseError Connection::Query(const std::string& sql,
   return code == SQLITE_DONE ? DatabaseError() : LastError(code);
 }
 
+DatabaseError Connection::Change(const std::string& sql,
+                                 absl::Span<const std::string_view> parameters, uint64_t* rows) {
+  std::vector<TextRow> none;
+  DatabaseError error = Query(sql, parameters, &none);
+  if (error.ok()) *rows = static_cast<uint64_t>(sqlite3_changes(database_));
+  return error;
+}
+
 DatabaseError Connection::Prepared(const std::string& sql, sqlite3_stmt** statement) {
   if (const auto found = by_text_.find(sql); found != by_text_.end()) {
     statements_.splice(statements_.begin(), statements_, found->second);

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "core/executor.h"
+#include "executors/shared/sql_session.h"
 #include "executors/sqlite/sqlite_executor.h"
 
 struct sqlite3;
@@ -30,8 +31,6 @@ std::string Quote(std::string_view identifier);
 // One thread at a time. Closes the file when it is destroyed, rolling back what is open.
 class Connection {
  public:
-  using TextRow = std::vector<std::optional<std::string>>;
-
   // Opens the file, creating it with mode 0600, and sets it up.
   static DatabaseError Open(const SqliteOptions& options, std::unique_ptr<Connection>* connection);
   ~Connection();
@@ -43,6 +42,9 @@ class Connection {
   // Runs one statement with text parameters and reads all its rows as text.
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       std::vector<TextRow>* rows);
+  // As Query, for a statement that changes rows: how many.
+  DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
+                       uint64_t* rows);
   // The prepared statement for the text, from the cache or new. It stays valid for at least the
   // next call of Prepared.
   DatabaseError Prepared(const std::string& sql, sqlite3_stmt** statement);

@@ -11,7 +11,7 @@
 namespace batchsql::sqlite {
 namespace {
 
-using Rows = std::vector<Connection::TextRow>;
+using Rows = std::vector<TextRow>;
 
 struct TableFacts {
   std::vector<Column> columns;
@@ -33,12 +33,7 @@ class Describer {
     return std::move(facts_);
   }
 
- private:
-  absl::Status Query(const std::string& sql, absl::Span<const std::string_view> parameters,
-                     Rows* rows) {
-    return ToStatus(connection_.Query(sql, parameters, rows));
-  }
-
+  // NOT_FOUND, or FAILED_PRECONDITION for what is not a plain table.
   absl::Status CheckKind() {
     Rows rows;
     const std::string_view parameters[] = {name_.name};
@@ -54,6 +49,12 @@ class Describer {
     return absl::OkStatus();
   }
 
+ private:
+  absl::Status Query(const std::string& sql, absl::Span<const std::string_view> parameters,
+                     Rows* rows) {
+    return ToStatus(connection_.Query(sql, parameters, rows));
+  }
+
   absl::Status ReadColumns() {
     Rows rows;
     const std::string_view parameters[] = {name_.name};
@@ -62,7 +63,7 @@ class Describer {
         "FROM pragma_table_xinfo(?, 'main') ORDER BY cid",
         parameters, &rows);
     if (!status.ok()) return status;
-    for (const Connection::TextRow& row : rows) {
+    for (const TextRow& row : rows) {
       if (status = AddColumn(row); !status.ok()) return status;
     }
     std::sort(facts_.key_columns.begin(), facts_.key_columns.end());
@@ -70,7 +71,7 @@ class Describer {
     return absl::OkStatus();
   }
 
-  absl::Status AddColumn(const Connection::TextRow& row) {
+  absl::Status AddColumn(const TextRow& row) {
     Column column;
     column.name = row[0].value_or("");
     if (absl::Status status = ApplyDeclaredType(row[1].value_or(""), &column); !status.ok()) {
@@ -96,7 +97,7 @@ class Describer {
         "WHERE \"unique\" = 1 AND partial = 0 ORDER BY seq DESC",
         parameters, &rows);
     if (!status.ok()) return status;
-    for (const Connection::TextRow& row : rows) {
+    for (const TextRow& row : rows) {
       if (row[1] == "pk") has_key_index_ = true;
       if (status = ReadIndex(row[0].value_or("")); !status.ok()) return status;
     }
@@ -111,7 +112,7 @@ class Describer {
               parameters, &rows);
     if (!status.ok()) return status;
     std::vector<uint16_t> columns;
-    for (const Connection::TextRow& row : rows) {
+    for (const TextRow& row : rows) {
       const int column = std::stoi(row[0].value_or("-1"));
       // An expression cannot be named as a conflict's key; violating it is a row's fault.
       if (column < 0) return absl::OkStatus();
@@ -154,13 +155,17 @@ absl::StatusOr<TableSchema> DescribeTable(Connection& connection, const TableNam
                              std::move(facts->unique_keys), rule);
 }
 
+absl::Status CheckTableKind(Connection& connection, const TableName& name) {
+  return Describer(connection, name).CheckKind();
+}
+
 DatabaseError ReadColumnNames(Connection& connection, const TableName& name,
                               std::vector<std::string>* names) {
   Rows rows;
   const std::string_view parameters[] = {name.name};
   DatabaseError error =
       connection.Query("SELECT name FROM pragma_table_xinfo(?, 'main')", parameters, &rows);
-  for (const Connection::TextRow& row : rows) names->push_back(row[0].value_or(""));
+  for (const TextRow& row : rows) names->push_back(row[0].value_or(""));
   return error;
 }
 

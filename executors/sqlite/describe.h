@@ -11,6 +11,9 @@ namespace batchsql::sqlite {
 absl::StatusOr<TableSchema> DescribeTable(Connection& connection, const TableName& name,
                                           const WriteRule& rule);
 
+// NOT_FOUND, or FAILED_PRECONDITION for a view, a virtual or a shadow table.
+absl::Status CheckTableKind(Connection& connection, const TableName& name);
+
 // Names of the table's columns, none when there is no such table.
 DatabaseError ReadColumnNames(Connection& connection, const TableName& name,
                               std::vector<std::string>* names);

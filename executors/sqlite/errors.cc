@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "executors/shared/sql_session.h"
 
 namespace batchsql::sqlite {
 namespace {
@@ -114,17 +115,6 @@ DatabaseError MakeError(int extended_code, std::string_view message) {
   return error;
 }
 
-absl::Status ToStatus(const DatabaseError& error) {
-  if (error.ok()) return absl::OkStatus();
-  const std::string text = absl::StrCat(error.code, ": ", error.message);
-  switch (error.error_class) {
-    case ErrorClass::kRetry:
-    case ErrorClass::kReconnect:
-    case ErrorClass::kUnknown:
-      return absl::UnavailableError(text);
-    default:
-      return absl::FailedPreconditionError(text);
-  }
-}
+absl::Status ToStatus(const DatabaseError& error) { return StatusOfError(error, "SQLite"); }
 
 }  // namespace batchsql::sqlite

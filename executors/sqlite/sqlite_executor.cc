@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "executors/shared/own_tables.h"
 #include "executors/shared/write_session.h"
 #include "executors/sqlite/connection.h"
 #include "executors/sqlite/declared_type.h"
@@ -37,6 +38,26 @@ std::string CreateTableSql(const TableName& name, absl::Span<const NewColumn> co
   return absl::StrCat("CREATE TABLE IF NOT EXISTS main.", Quote(name.name), " (",
                       absl::StrJoin(parts, ", "), ")");
 }
+
+constexpr OwnTablesDialect kDialect = {.bytes_before = "x'",
+                                       .bytes_after = "'",
+                                       .hex_before = "hex(",
+                                       .hex_after = ")",
+                                       .lock = "",  // the whole file is locked
+                                       .parameter = "?",
+                                       .parameter_type = "",
+                                       .update_from = true,
+                                       .insert_new_after = " ON CONFLICT DO NOTHING"};
+
+constexpr char kCreateWatermark[] =
+    "CREATE TABLE IF NOT EXISTS main.batchsql_watermark (pipeline BLOB NOT NULL, "
+    "slot INTEGER NOT NULL, epoch INTEGER NOT NULL, token BLOB NOT NULL, "
+    "range_from INTEGER NOT NULL, range_to INTEGER NOT NULL, frontier INTEGER NOT NULL, "
+    "attempt INTEGER NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (pipeline, slot))";
+constexpr char kCreateProducers[] =
+    "CREATE TABLE IF NOT EXISTS main.batchsql_producers (table_name TEXT NOT NULL, "
+    "producer TEXT NOT NULL, last_sequence INTEGER NOT NULL, updated_at TEXT NOT NULL, "
+    "PRIMARY KEY (table_name, producer))";
 
 // Owns its connection, which is opened when needed and dropped after an error that calls for it.
 class SqliteExecutor final : public Executor, private WriteSession {
@@ -70,8 +91,31 @@ class SqliteExecutor final : public Executor, private WriteSession {
     return FinishDdl(AddMissing(name, columns, present));
   }
 
-  WriteOutcome Write(const WritePlan& plan) override {
-    WriteOutcome outcome = RunWrite(*this, plan);
+  absl::StatusOr<std::vector<SlotRow>> ReadSlots(const Uuid& pipeline) override {
+    if (absl::Status status = ToStatus(Connect()); !status.ok()) return status;
+    const absl::Status found = CheckOwnTable(kWatermarkTable);
+    if (absl::IsNotFound(found)) return std::vector<SlotRow>();
+    if (!found.ok()) return found;
+    return ReadSlotRows(*this, kDialect, pipeline);
+  }
+
+  absl::Status Claim(const SlotClaim& claim) override {
+    absl::Status status = EnsureOwnTable(kWatermarkTable, kCreateWatermark);
+    if (status.ok()) status = RunClaim(*this, kDialect, claim);
+    if (absl::IsUnknown(status)) Disconnect();
+    return status;
+  }
+
+  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
+      const TableName& table, absl::Span<const std::string> producer_ids) override {
+    absl::Status status = EnsureOwnTable(kProducersTable, kCreateProducers);
+    if (!status.ok()) return status;
+    return ReadProducerRows(*this, kDialect, table, producer_ids);
+  }
+
+  WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
+                     KeepFailures keep) override {
+    WriteOutcome outcome = RunWrite(*this, plan, progress, keep);
     if (outcome.kind == WriteOutcome::Kind::kInDoubt ||
         outcome.error.error_class == ErrorClass::kReconnect) {
       Disconnect();
@@ -79,13 +123,40 @@ class SqliteExecutor final : public Executor, private WriteSession {
     return outcome;
   }
 
+  // A lost session ended with its connection: it was in this process.
+  absl::StatusOr<Resolution> Resolve(const SlotMove& move) override {
+    Disconnect();
+    return RunResolve(*this, kDialect, move);
+  }
+
   bool connected() const override { return connection_ != nullptr; }
   void Disconnect() override { connection_.reset(); }
 
  private:
-  DatabaseError Begin() override {
+  DatabaseError Begin(const SlotMove& move, bool* moved) override {
     isolating_ = false;
-    return BeginWith("BEGIN IMMEDIATE");
+    if (DatabaseError error = BeginLocking(); !error.ok()) return error;
+    uint64_t rows = 0;
+    DatabaseError error = connection_->Change(MoveSlotSql(kDialect, move), {}, &rows);
+    *moved = rows == 1;
+    return error;
+  }
+
+  DatabaseError BeginLocking() override { return BeginWith("BEGIN IMMEDIATE"); }
+
+  DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
+                      std::vector<TextRow>* rows) override {
+    return connection_->Query(sql, parameters, rows);
+  }
+
+  DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
+                       uint64_t* rows) override {
+    return connection_->Change(sql, parameters, rows);
+  }
+
+  DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
+                              bool* moved) override {
+    return MoveProducerRows(*this, kDialect, table, moves, moved);
   }
 
   DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
@@ -128,11 +199,25 @@ class SqliteExecutor final : public Executor, private WriteSession {
             std::move(error)};
   }
 
+  DatabaseError Connect() {
+    return connection_ == nullptr ? Connection::Open(options_, &connection_) : DatabaseError();
+  }
+
   DatabaseError BeginWith(const std::string& begin) {
-    if (connection_ == nullptr) {
-      if (DatabaseError error = Connection::Open(options_, &connection_); !error.ok()) return error;
-    }
-    return connection_->Execute(begin);
+    DatabaseError error = Connect();
+    return error.ok() ? connection_->Execute(begin) : error;
+  }
+
+  absl::Status CheckOwnTable(std::string_view name) {
+    return sqlite::CheckTableKind(*connection_, {"", std::string(name)});
+  }
+
+  absl::Status EnsureOwnTable(std::string_view name, const std::string& create) {
+    if (absl::Status status = ToStatus(Connect()); !status.ok()) return status;
+    absl::Status found = CheckOwnTable(name);
+    if (!absl::IsNotFound(found)) return found;
+    if (absl::Status status = ToStatus(BeginWith("BEGIN IMMEDIATE")); !status.ok()) return status;
+    return FinishDdl(connection_->Execute(create));
   }
 
   DatabaseError AddMissing(const TableName& name, absl::Span<const NewColumn> columns,

@@ -18,6 +18,7 @@ enum class RequestField : protozero::pbf_tag_type {
   kAck = 4,
   kRows = 5,
   kColumns = 6,
+  kResumeAt = 7,
 };
 
 using Wire = protozero::pbf_wire_type;
@@ -67,10 +68,15 @@ absl::StatusOr<DecodedRequest> DecodeWriteRequest(std::string_view message,
           request.ack = reader.get_enum();
           break;
         case Tag(RequestField::kRows, Wire::length_delimited):
-          request.rows = std::make_unique<ProtoRows>(View(reader.get_view()), limits);
+          request.payload = View(reader.get_view());
+          request.rows = std::make_unique<ProtoRows>(request.payload, limits);
           break;
         case Tag(RequestField::kColumns, Wire::length_delimited):
-          request.rows = std::make_unique<ProtoColumns>(View(reader.get_view()), limits);
+          request.payload = View(reader.get_view());
+          request.rows = std::make_unique<ProtoColumns>(request.payload, limits);
+          break;
+        case Tag(RequestField::kResumeAt, Wire::varint):
+          request.resume_at = reader.get_uint64();
           break;
         default:
           reader.skip();

@@ -15,7 +15,9 @@ struct DecodedRequest {
   std::string_view table;
   std::string_view producer_id;
   uint64_t sequence = 0;
+  uint64_t resume_at = 0;
   int ack = 0;                      // as sent
+  std::string_view payload;         // the rows' bytes
   std::unique_ptr<RowSource> rows;  // null: no payload
 };
 

@@ -15,11 +15,15 @@
 namespace batchsql {
 
 // What a stream's requests have reached, and what the client has not been told of it. Pure: no lock
-// inside; its owner guards it. Requests are numbered upwards by one; what becomes of them may be
-// told in any order.
+// inside; its owner guards it. Requests are numbered upwards; what becomes of them may be told in any
+// order.
 class StreamProgress {
  public:
-  explicit StreamProgress(AckLevel level) : level_(level) {}
+  // `last_sequence` is told in the first response.
+  StreamProgress(AckLevel level, bool has_journal, uint64_t last_sequence)
+      : level_(level), has_journal_(has_journal) {
+    response_.set_last_sequence(last_sequence);
+  }
 
   void Begin(uint64_t number);
   // Validation's word on a request. A refused request ends the stream with its status.
@@ -41,7 +45,9 @@ class StreamProgress {
   struct Request {
     uint64_t number = 0;
     bool taken = false;
+    bool journaled = false;
     bool committed = false;
+    bool untold = false;  // of its commit
     bool failed = false;
     uint32_t rows = 0;
     uint32_t refused = 0;
@@ -50,10 +56,16 @@ class StreamProgress {
   void Fail(Request& request, const absl::Status& status);
   void Report(uint64_t number, const std::vector<RowRejection>& rejected);
   void Advance();
+  void AdvanceAccepted();
+  void AdvanceJournaled();
+  void AdvanceCommitted();
 
   const AckLevel level_;
-  std::deque<Request> requests_;  // from the first that is not committed
+  const bool has_journal_;
+  std::deque<Request> requests_;  // from the first whose commit is not told
   size_t accepted_ = 0;           // of requests_, the leading ones that are taken
+  size_t journaled_ = 0;          // of those, the leading ones that are in the journal
+  bool commits_untold_ = false;   // the marks of commits stay where they are
   v1::WriteStreamResponse response_;
   bool news_ = false;
   absl::Status failure_;

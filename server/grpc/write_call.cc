@@ -29,20 +29,21 @@ absl::Status StartWrite(Ingestor& ingestor, const RequestLimits& limits,
   if (request.rows == nullptr) {
     return absl::InvalidArgumentError("the request has neither rows nor columns");
   }
-  const absl::StatusOr<AckLevel> level = ReadAckLevel(request.ack);
-  if (!level.ok()) return level.status();
+  const absl::StatusOr<std::optional<AckLevel>> asked = ReadAckLevel(request.ack);
+  if (!asked.ok()) return asked.status();
   const absl::StatusOr<Pipeline*> pipeline = ingestor.Find(request.table);
   if (!pipeline.ok()) return pipeline.status();
+  const absl::StatusOr<AckLevel> level = ResolveLevel(*asked, **pipeline);
+  if (!level.ok()) return level.status();
 
   const uint64_t sequence = request.sequence;
-  IntakeRequest intake{*pipeline,
-                       *level,
-                       std::string(request.producer_id),
-                       sequence,
-                       std::move(request.rows),
-                       received->buffer,
-                       message.Length(),
-                       /*waits_for_memory=*/false};
+  IntakeRequest intake;
+  intake.pipeline = *pipeline;
+  intake.level = *level;
+  if (absl::Status status = FillNumber(request, &intake); !status.ok()) return status;
+  intake.rows = std::move(request.rows);
+  intake.buffer = received->buffer;
+  intake.size_bytes = message.Length();
   WriteOnce(std::move(intake), ingestor.budget(),
             [sequence, response, reactor](absl::StatusOr<WriteAnswer> answer) {
               if (answer.ok()) *response = ToByteBuffer(MakeResponse(sequence, *answer));

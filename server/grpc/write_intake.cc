@@ -24,19 +24,31 @@ absl::StatusOr<ReceivedRequest> ReceiveWriteRequest(const grpc::ByteBuffer& mess
   return ReceivedRequest{std::move(slice), *std::move(request)};
 }
 
-absl::StatusOr<AckLevel> ReadAckLevel(int ack) {
+absl::StatusOr<std::optional<AckLevel>> ReadAckLevel(int ack) {
   switch (ack) {
     case v1::ACK_LEVEL_UNSPECIFIED:
-    case v1::ACK_LEVEL_DATABASE:
-      return AckLevel::kDatabase;
+      return std::nullopt;
     case v1::ACK_LEVEL_MEMORY:
       return AckLevel::kMemory;
     case v1::ACK_LEVEL_JOURNAL:
-      return absl::UnimplementedError(
-          "this daemon has no journal yet: use ACK_LEVEL_MEMORY or ACK_LEVEL_DATABASE");
+      return AckLevel::kJournal;
+    case v1::ACK_LEVEL_DATABASE:
+      return AckLevel::kDatabase;
     default:
       return absl::InvalidArgumentError(absl::StrCat("unknown acknowledgement level ", ack));
   }
+}
+
+absl::Status FillNumber(const DecodedRequest& request, IntakeRequest* intake) {
+  if (request.resume_at != 0 && request.resume_at != request.sequence) {
+    return absl::InvalidArgumentError("resume_at is not the request's sequence");
+  }
+  if (request.producer_id.empty() || request.sequence == 0) return absl::OkStatus();
+  intake->producer_id = std::string(request.producer_id);
+  intake->sequence = request.sequence;
+  intake->digest = DigestOf(request.payload);
+  intake->resumes = request.resume_at != 0;
+  return absl::OkStatus();
 }
 
 void FillRejectedRow(const RowRejection& rejection, v1::RejectedRow* row) {

@@ -75,6 +75,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     AckLevel level;
     int ack;
     bool numbered = false;  // by the client
+    uint64_t session = 0;
   };
 
   absl::Status HandleRequest() {
@@ -92,20 +93,24 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       return absl::OkStatus();
     }
     if (absl::Status status = Number(request); !status.ok()) return status;
-    Take(std::move(*received), size);
-    return absl::OkStatus();
+    return Take(std::move(*received), size);
   }
 
   absl::Status Open(const DecodedRequest& request) {
-    const absl::StatusOr<AckLevel> level = ReadAckLevel(request.ack);
-    if (!level.ok()) return level.status();
+    const absl::StatusOr<std::optional<AckLevel>> asked = ReadAckLevel(request.ack);
+    if (!asked.ok()) return asked.status();
     const absl::StatusOr<Pipeline*> pipeline = ingestor_.Find(request.table);
     if (!pipeline.ok()) return pipeline.status();
+    const absl::StatusOr<AckLevel> level = ResolveLevel(*asked, **pipeline);
+    if (!level.ok()) return level.status();
     opening_ = Opening{*pipeline, std::string(request.table), std::string(request.producer_id),
                        *level, request.ack};
+    Pipeline::Session session;
+    if (!request.producer_id.empty()) session = (*pipeline)->OpenSession(opening_->producer_id);
+    opening_->session = session.id;
     {
       MutexLock lock(mutex_);
-      progress_.emplace(*level);
+      progress_.emplace(*level, (*pipeline)->has_journal(), session.last_sequence);
       greet_ = true;
     }
     WriteOrFinish();
@@ -133,30 +138,32 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       last_number_ = numbered ? request.sequence : 1;
     } else if (numbered != opening_->numbered) {
       return absl::InvalidArgumentError("a stream numbers all its requests or none");
-    } else if (numbered && request.sequence != last_number_ + 1) {
+    } else if (numbered && request.sequence != last_number_ + 1 &&
+               (request.resume_at == 0 || request.sequence <= last_number_)) {
       return absl::FailedPreconditionError(absl::StrCat("sequence ", request.sequence, " where ",
                                                         last_number_ + 1, " was expected"));
     } else {
-      ++last_number_;
+      last_number_ = numbered ? request.sequence : last_number_ + 1;
     }
-    request.sequence = last_number_;
     return absl::OkStatus();
   }
 
-  void Take(ReceivedRequest received, uint64_t size) {
+  absl::Status Take(ReceivedRequest received, uint64_t size) {
     const uint64_t number = last_number_;
+    IntakeRequest intake;
+    intake.pipeline = opening_->pipeline;
+    intake.level = opening_->level;
+    received.request.producer_id = opening_->producer_id;
+    if (absl::Status status = FillNumber(received.request, &intake); !status.ok()) return status;
+    intake.session = opening_->session;
+    intake.rows = std::move(received.request.rows);
+    intake.buffer = std::move(received.buffer);
+    intake.size_bytes = size;
+    intake.waits_for_memory = true;
     {
       MutexLock lock(mutex_);
       progress_->Begin(number);
     }
-    IntakeRequest intake{opening_->pipeline,
-                         opening_->level,
-                         opening_->producer_id,
-                         number,
-                         std::move(received.request.rows),
-                         std::move(received.buffer),
-                         size,
-                         /*waits_for_memory=*/true};
     const auto self = shared_from_this();
     TakeRows(
         std::move(intake), ingestor_.budget(),
@@ -166,6 +173,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
         [self, number](absl::StatusOr<IntakeResult> result) {
           self->Taken(number, std::move(result));
         });
+    return absl::OkStatus();
   }
 
   void Reached(uint64_t number, AckLevel reached, const RequestOutcome& outcome) {

@@ -15,19 +15,21 @@ namespace {
 
 constexpr size_t kNameBytesMax = 255;  // of a table and of a producer, as in the API
 
-absl::StatusOr<AckLevel> ParseAck(const HttpRequest& request) {
-  AckLevel ack = AckLevel::kDatabase;
-  bool seen = false;
+// nullopt: the table's default.
+absl::StatusOr<std::optional<AckLevel>> ParseAck(const HttpRequest& request) {
+  std::optional<AckLevel> ack;
   for (const auto& [name, value] : request.query) {
     if (name != "ack") {
       return absl::InvalidArgumentError("a query parameter other than \"ack\"");
     }
-    if (std::exchange(seen, true)) return absl::InvalidArgumentError("\"ack\" twice");
+    if (ack.has_value()) return absl::InvalidArgumentError("\"ack\" twice");
     if (value == "memory") {
       ack = AckLevel::kMemory;
     } else if (value == "journal") {
-      return absl::UnimplementedError("this daemon has no journal; use ack=memory or ack=database");
-    } else if (value != "database") {
+      ack = AckLevel::kJournal;
+    } else if (value == "database") {
+      ack = AckLevel::kDatabase;
+    } else {
       return absl::InvalidArgumentError("\"ack\" must be memory, journal or database");
     }
   }
@@ -72,7 +74,7 @@ absl::StatusOr<RowsRequest> ReadHead(const HttpRequest& request) {
   if (rows.table.size() > kNameBytesMax || !InspectUtf8(rows.table).valid) {
     return absl::InvalidArgumentError("the table's name must be UTF-8 of at most 255 bytes");
   }
-  absl::StatusOr<AckLevel> ack = ParseAck(request);
+  absl::StatusOr<std::optional<AckLevel>> ack = ParseAck(request);
   if (!ack.ok()) return ack.status();
   rows.ack = *ack;
   rows.form = IsLines(MediaType(request)) ? JsonForm::kLines : JsonForm::kDocument;

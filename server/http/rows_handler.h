@@ -19,7 +19,7 @@ namespace batchsql {
 // A request to write rows, as it came over HTTP; WriteRequest of the API.
 struct RowsRequest {
   std::string table;
-  AckLevel ack = AckLevel::kDatabase;
+  std::optional<AckLevel> ack;  // absent: the table's default
   std::string producer_id;  // header X-Producer-Id; empty: none
   uint64_t sequence = 0;    // header X-Sequence; 0: none
   JsonForm form = JsonForm::kDocument;

@@ -47,11 +47,16 @@ class PendingAnswer {
 absl::StatusOr<WriteAnswer> RowsWriter::Write(RowsRequest request) {
   const absl::StatusOr<Pipeline*> pipeline = ingestor_.Find(request.table);
   if (!pipeline.ok()) return pipeline.status();
+  const absl::StatusOr<AckLevel> level = ResolveLevel(request.ack, **pipeline);
+  if (!level.ok()) return level.status();
   IntakeRequest intake;
   intake.pipeline = *pipeline;
-  intake.level = request.ack;
-  intake.producer_id = std::move(request.producer_id);
-  intake.sequence = request.sequence;
+  intake.level = *level;
+  if (!request.producer_id.empty() && request.sequence != 0) {
+    intake.producer_id = std::move(request.producer_id);
+    intake.sequence = request.sequence;
+    intake.digest = DigestOf(request.body);
+  }
   intake.size_bytes = request.body.size();
   intake.rows =
       std::make_unique<JsonRowSource>(request.form, std::move(request.body), options_.limits);

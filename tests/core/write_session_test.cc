@@ -27,16 +27,22 @@ class FakeSession : public WriteSession {
   std::map<int, DatabaseError> fail_statement;  // by number, from 1: what WriteRows answers
   DatabaseError begin_error;
   CommitResult commit_result{Kind::kCommitted, {}};
+  bool fenced = false;
+  bool producer_moved_elsewhere = false;
+  DatabaseError producer_error;
+  RejectReason reason = RejectReason::kDuplicateKey;  // of rows that are refused
   bool vanishes = false;  // the transaction is gone after a statement without an error
 
   std::vector<int64_t> table;  // ids in the order of their writing
   int statements = 0;
   int transactions = 0;
   int commits = 0;
+  size_t producers_moved = 0;
   int outside = 0;  // sent without a transaction
 
-  DatabaseError Begin() override {
+  DatabaseError Begin(const SlotMove& /*move*/, bool* moved) override {
     if (!begin_error.ok()) return begin_error;
+    *moved = !fenced;
     outside += in_transaction_ ? 1 : 0;
     in_transaction_ = true;
     immediate_ = false;
@@ -70,6 +76,23 @@ class FakeSession : public WriteSession {
     return error;
   }
 
+  DatabaseError MoveProducers(const TableName& /*table*/, absl::Span<const ProducerMove> moves,
+                              bool* moved) override {
+    Sent();
+    producers_moved += moves.size();
+    *moved = !producer_moved_elsewhere;
+    return producer_error;
+  }
+  DatabaseError BeginLocking() override { return NotForFlushes(); }
+  DatabaseError Query(const std::string& /*sql*/, absl::Span<const std::string_view> /*parameters*/,
+                      std::vector<TextRow>* /*rows*/) override {
+    return NotForFlushes();
+  }
+  DatabaseError Change(const std::string& /*sql*/,
+                       absl::Span<const std::string_view> /*parameters*/,
+                       uint64_t* /*rows*/) override {
+    return NotForFlushes();
+  }
   DatabaseError MakeConstraintsImmediate() override {
     Sent();
     immediate_ = true;
@@ -110,9 +133,8 @@ class FakeSession : public WriteSession {
   }
 
  private:
-  static DatabaseError RowError() {
-    return {ErrorClass::kRow, "23505", "", RejectReason::kDuplicateKey, "id"};
-  }
+  DatabaseError RowError() const { return {ErrorClass::kRow, "23505", "", reason, "id"}; }
+  static DatabaseError NotForFlushes() { return {ErrorClass::kFatal, "unexpected", ""}; }
   void Sent() { outside += in_transaction_ ? 0 : 1; }
 
   bool in_transaction_ = false;
@@ -140,6 +162,32 @@ Rows Ids(int64_t count, Conflict conflict = Conflict::kInsert, int64_t groups = 
   return rows;
 }
 
+// Keeps failures as told, and counts.
+struct Keeper {
+  absl::Status answer;
+  int calls = 0;
+  size_t failures = 0;
+  bool in_transaction = false;
+};
+
+WriteOutcome Run(FakeSession& session, const WritePlan& plan, const FlushProgress& progress,
+                 Keeper& keeper) {
+  return RunWrite(session, plan, progress, [&](absl::Span<const RowFailure> failures) {
+    ++keeper.calls;
+    keeper.failures = failures.size();
+    keeper.in_transaction = session.InTransaction();
+    return keeper.answer;
+  });
+}
+
+WriteOutcome Run(FakeSession& session, const WritePlan& plan) {
+  Keeper keeper;
+  WriteOutcome outcome = Run(session, plan, {}, keeper);
+  CHECK(keeper.calls <= 1);
+  if (outcome.kind == Kind::kCommitted) CHECK(keeper.failures == outcome.failures.size());
+  return outcome;
+}
+
 std::set<int64_t> FailedIds(const Rows& rows, const WriteOutcome& outcome) {
   std::set<int64_t> ids;
   for (const RowFailure& failure : outcome.failures) {
@@ -151,7 +199,7 @@ std::set<int64_t> FailedIds(const Rows& rows, const WriteOutcome& outcome) {
 TEST_CASE("Good rows are written in one statement for each group and one transaction") {
   const Rows rows = Ids(100, Conflict::kInsert, 2);
   FakeSession session;
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kCommitted);
   CHECK(outcome.failures.empty());
   CHECK(session.statements == 2);
@@ -172,7 +220,7 @@ TEST_CASE("Bad rows are found wherever they stand, and their neighbours are writ
   std::set<int64_t> bad = session.bad;
   bad.insert(session.bad_deferred.begin(), session.bad_deferred.end());
 
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kCommitted);
   CHECK(outcome.error.ok());
   CHECK(FailedIds(rows, outcome) == bad);
@@ -190,7 +238,7 @@ TEST_CASE("Every single bad row of a batch is told") {
     const Rows rows = Ids(33);
     FakeSession session;
     session.bad = {bad};
-    CHECK(FailedIds(rows, RunWrite(session, rows.plan)) == std::set<int64_t>{bad});
+    CHECK(FailedIds(rows, Run(session, rows.plan)) == std::set<int64_t>{bad});
     CHECK(session.table.size() == 32);
     CHECK(std::is_sorted(session.table.begin(), session.table.end()));
   }
@@ -200,7 +248,7 @@ TEST_CASE("A batch of bad rows alone commits nothing but its transaction") {
   const Rows rows = Ids(5);
   FakeSession session;
   session.bad = {0, 1, 2, 3, 4};
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kCommitted);
   CHECK(outcome.failures.size() == 5);
   CHECK(session.table.empty());
@@ -210,7 +258,7 @@ TEST_CASE("One bad row among ten thousand costs few statements") {
   const Rows rows = Ids(10'000);
   FakeSession session;
   session.bad = {7'777};
-  CHECK(RunWrite(session, rows.plan).failures.size() == 1);
+  CHECK(Run(session, rows.plan).failures.size() == 1);
   CHECK(session.statements < 40);
 }
 
@@ -219,7 +267,7 @@ TEST_CASE("Nothing more is sent in a transaction that is gone") {
   FakeSession session;
   session.bad = {2};
   session.ends_transaction = {5};
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(outcome.error.error_class == ErrorClass::kRetry);
   CHECK(outcome.failures.empty());
@@ -232,7 +280,7 @@ TEST_CASE("A transaction that ended by itself is not committed") {
   const Rows rows = Ids(4);
   FakeSession session;
   session.vanishes = true;
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(outcome.error.error_class == ErrorClass::kRetry);
   CHECK(session.commits == 0);
@@ -247,7 +295,7 @@ TEST_CASE("An error that is no row's fault ends the attempt, and is told as it c
   FakeSession session;
   session.bad = {0};
   session.fail_statement[statement] = {error_class, "X", "why"};
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(outcome.error.error_class == error_class);
   CHECK(outcome.error.code == "X");
@@ -261,21 +309,22 @@ TEST_CASE("A transaction that cannot begin is not rolled back") {
   const Rows rows = Ids(1);
   FakeSession session;
   session.begin_error = {ErrorClass::kReconnect, "08006", "away"};
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(outcome.error.code == "08006");
   CHECK(session.outside == 0);
 }
 
-TEST_CASE("A commit without an answer is in doubt, with and without bad rows") {
+TEST_CASE("A commit without an answer is in doubt, and tells what its attempt left out") {
   const Rows rows = Ids(4);
   for (const std::set<int64_t>& bad : {std::set<int64_t>{}, std::set<int64_t>{2}}) {
     FakeSession session;
     session.bad = bad;
     session.commit_result = {Kind::kInDoubt, {ErrorClass::kReconnect, "57P01", "gone"}};
-    const WriteOutcome outcome = RunWrite(session, rows.plan);
+    const WriteOutcome outcome = Run(session, rows.plan);
     CHECK(outcome.kind == Kind::kInDoubt);
     CHECK(outcome.error.code == "57P01");
+    CHECK(FailedIds(rows, outcome) == bad);
     CHECK(session.commits == 1);
   }
 }
@@ -284,7 +333,7 @@ TEST_CASE("A commit that the database refused is not committed") {
   const Rows rows = Ids(4);
   FakeSession session;
   session.commit_result = {Kind::kNotCommitted, {ErrorClass::kRetry, "40001", "serialization"}};
-  const WriteOutcome outcome = RunWrite(session, rows.plan);
+  const WriteOutcome outcome = Run(session, rows.plan);
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(outcome.error.code == "40001");
   CHECK(session.commits == 1);
@@ -301,7 +350,7 @@ TEST_CASE("When a coalesced row is refused its originals are tried in LSN order"
   REQUIRE(plan.coalesced_rows == 2);
   FakeSession session;
   session.bad = {1};
-  const WriteOutcome outcome = RunWrite(session, plan);
+  const WriteOutcome outcome = Run(session, plan);
   CHECK(outcome.kind == Kind::kCommitted);
   CHECK(outcome.coalesced_rows == 0);
   std::vector<RowRef> failed;
@@ -341,7 +390,7 @@ TEST_CASE("Of a refused coalesced row only the originals at fault are refused") 
     const WritePlan plan = PlanWrite(schema, {&block});
     REQUIRE(plan.coalesced_rows == 2);
     PickySession session;
-    const WriteOutcome outcome = RunWrite(session, plan);
+    const WriteOutcome outcome = Run(session, plan);
     CHECK(outcome.kind == Kind::kCommitted);
     REQUIRE(outcome.failures.size() == 1);
     CHECK(outcome.failures[0].row == RowRef{0, first_is_bad ? 0U : 2U});
@@ -358,9 +407,130 @@ TEST_CASE("Coalesced rows that are written stay counted while another's original
   REQUIRE(plan.coalesced_rows == 3);
   FakeSession session;
   session.bad = {1};
-  const WriteOutcome outcome = RunWrite(session, plan);
+  const WriteOutcome outcome = Run(session, plan);
   CHECK(outcome.failures.size() == 2);
   CHECK(outcome.coalesced_rows == 2);
+}
+
+TEST_CASE("A commit in doubt tells how many rows were coalesced") {
+  const Schema schema = std::make_shared<const TableSchema>(TestTableAB(Conflict::kReplace));
+  const RowBlock block = BuildBlock(*schema, {{{"id", I(1)}}, {{"id", I(1)}}});
+  FakeSession session;
+  session.commit_result = {Kind::kInDoubt, {ErrorClass::kReconnect, "57P01", "gone"}};
+  CHECK(Run(session, PlanWrite(schema, {&block})).coalesced_rows == 1);
+}
+
+TEST_CASE("A slot's row that is not as expected fences the flush before any row") {
+  const Rows rows = Ids(4);
+  FakeSession session;
+  session.fenced = true;
+  const WriteOutcome outcome = Run(session, rows.plan);
+  CHECK(outcome.kind == Kind::kFenced);
+  CHECK(outcome.error.code == kFencedCode);
+  CHECK(session.statements == 0);
+  CHECK(session.commits == 0);
+  CHECK_FALSE(session.InTransaction());
+}
+
+TEST_CASE("A plan without rows commits the slot alone") {
+  FakeSession session;
+  CHECK(Run(session, WritePlan()).kind == Kind::kCommitted);
+  CHECK(session.statements == 0);
+  CHECK(session.commits == 1);
+}
+
+TEST_CASE("Producers are moved after the rows, and a lost race takes all back") {
+  const Rows rows = Ids(4);
+  const FlushProgress progress{{}, {{"p", 0, 3}, {"q", 7, 9}}};
+  Keeper keeper;
+  FakeSession session;
+  session.bad = {1};
+  SECTION("as expected") {
+    CHECK(Run(session, rows.plan, progress, keeper).kind == Kind::kCommitted);
+    CHECK(session.producers_moved == 2);
+    CHECK(keeper.calls == 1);
+  }
+  SECTION("moved by somebody else") {
+    session.producer_moved_elsewhere = true;
+    const WriteOutcome outcome = Run(session, rows.plan, progress, keeper);
+    CHECK(outcome.kind == Kind::kProducerMoved);
+    CHECK(outcome.error.code == kProducerMovedCode);
+  }
+  SECTION("failed") {
+    session.producer_error = {ErrorClass::kRetry, "40P01", "deadlock"};
+    const WriteOutcome outcome = Run(session, rows.plan, progress, keeper);
+    CHECK(outcome.kind == Kind::kNotCommitted);
+    CHECK(outcome.error.code == "40P01");
+  }
+  CHECK_FALSE(session.InTransaction());
+  CHECK((session.commits == 1) == (keeper.calls == 1));
+  CHECK(session.outside == 0);
+}
+
+TEST_CASE("Refused rows are kept within the transaction, and nothing is committed without that") {
+  const Rows rows = Ids(8);
+  FakeSession session;
+  session.bad = {1, 6};
+  Keeper keeper;
+  SECTION("kept") {
+    CHECK(Run(session, rows.plan, {}, keeper).kind == Kind::kCommitted);
+    CHECK(session.commits == 1);
+  }
+  SECTION("not kept") {
+    keeper.answer = absl::ResourceExhaustedError("no space for dead letters");
+    const WriteOutcome outcome = Run(session, rows.plan, {}, keeper);
+    CHECK(outcome.kind == Kind::kNotCommitted);
+    CHECK(outcome.error.error_class == ErrorClass::kPause);
+    CHECK(outcome.error.code == kDeadLettersCode);
+    CHECK(outcome.error.message == "no space for dead letters");
+    CHECK(outcome.failures.empty());
+    CHECK(session.commits == 0);
+    CHECK(session.table.empty());
+  }
+  CHECK(keeper.calls == 1);
+  CHECK(keeper.failures == 2);
+  CHECK(keeper.in_transaction);
+  CHECK_FALSE(session.InTransaction());
+}
+
+TEST_CASE("A flood of bad rows pauses before any is kept") {
+  const Rows rows = Ids(5'000);
+  FakeSession session;
+  for (int64_t id = 0; id < 5'000; id += 2) session.bad.insert(id);
+  Keeper keeper;
+  const WriteOutcome outcome = Run(session, rows.plan, {}, keeper);
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(outcome.error.error_class == ErrorClass::kPause);
+  CHECK(outcome.error.code == kRowFloodCode);
+  CHECK(session.statements <= static_cast<int>(kStatementsMax) + 1);
+  CHECK(session.commits == 0);
+  CHECK(keeper.calls == 0);
+  CHECK(session.outside == 0);
+}
+
+TEST_CASE("Half of a batch refused on one column is a changed schema") {
+  const auto [count, bad, reason, drifts] = GENERATE(table<int64_t, int64_t, RejectReason, bool>({
+      {200, 100, RejectReason::kNull, true},
+      {100, 100, RejectReason::kTooLong, true},
+      {600, 299, RejectReason::kNull, false},
+      {99, 99, RejectReason::kNull, false},
+      {200, 200, RejectReason::kDuplicateKey, false},
+      {200, 200, RejectReason::kForeignKey, false},
+      {200, 200, RejectReason::kConstraint, false},
+  }));
+  const Rows rows = Ids(count);
+  FakeSession session;
+  session.reason = reason;
+  for (int64_t id = 0; id < bad; ++id) session.bad.insert(id);
+  Keeper keeper;
+  const WriteOutcome outcome = Run(session, rows.plan, {}, keeper);
+  CHECK(keeper.calls == (drifts ? 0 : 1));
+  CHECK(session.commits == (drifts ? 0 : 1));
+  if (!drifts) return;
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(outcome.error.error_class == ErrorClass::kPause);
+  CHECK(outcome.error.code == kSchemaDriftCode);
+  CHECK(outcome.error.column == "id");
 }
 
 }  // namespace

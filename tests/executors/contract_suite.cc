@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 
@@ -15,10 +16,28 @@ std::atomic<uint32_t> next_table{0};
 
 }  // namespace
 
-ContractTest::ContractTest() : db_(MakeTestDatabase()), executor_(db_->MakeExecutor()) {}
+std::string TestDatabase::OfPipeline(const Uuid& pipeline) const {
+  std::string hex;
+  for (const uint8_t byte : pipeline) absl::StrAppend(&hex, absl::Hex(byte, absl::kZeroPad2));
+  return absl::StrCat(Canonical(ColumnType::kBytes, "pipeline"), " = '", hex, "'");
+}
+
+ContractTest::ContractTest() : db_(MakeTestDatabase()), executor_(db_->MakeExecutor()) {
+  const SlotClaim claim = NextClaim();
+  const absl::Status claimed = db_->MakeExecutor()->Claim(claim);
+  if (!claimed.ok()) throw std::runtime_error(claimed.ToString());
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    slots_.push_back({slot, claim.epoch, claim.token, 0, 0, 0, 0});
+  }
+}
 
 ContractTest::~ContractTest() {
   executor_.reset();
+  try {
+    db_->Execute(absl::StrCat("DELETE FROM batchsql_watermark WHERE ", db_->OfPipeline(pipeline_)));
+  } catch (const std::exception& error) {
+    UNSCOPED_INFO("deleting the slots: " << error.what());
+  }
   for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
     try {
       db_->Execute(absl::StrCat("DROP TABLE IF EXISTS ", db_->Quote(*table)));
@@ -85,9 +104,47 @@ RowBlock ContractTest::Block(const TableSchema& schema, const std::vector<Cells>
   return *std::move(built.block);
 }
 
+SlotMove ContractTest::NextMove(uint32_t slot) {
+  SlotMove move{pipeline_, slots_.at(slot), slots_.at(slot)};
+  Lsn last = 0;
+  for (const SlotRow& row : slots_) last = std::max(last, row.to);
+  move.after.from = last + 1;
+  move.after.to = last + 10;
+  move.after.frontier = last;
+  move.after.attempt = move.before.attempt + 0x7000'0000'0000'0001U;
+  move.after.attempt &= INT64_MAX;
+  return move;
+}
+
+SlotClaim ContractTest::NextClaim() {
+  return {pipeline_, slots_, kSlots, slots_.empty() ? 1 : slots_.front().epoch + 1, NewUuid()};
+}
+
+WriteOutcome ContractTest::WriteThrough(Executor& executor, const WritePlan& plan,
+                                        const FlushProgress& progress) {
+  std::vector<RowRef> kept;
+  int keeps = 0;
+  WriteOutcome outcome = executor.Write(plan, progress, [&](absl::Span<const RowFailure> failures) {
+    ++keeps;
+    for (const RowFailure& failure : failures) kept.push_back(failure.row);
+    return on_keep();
+  });
+  if (outcome.kind == WriteOutcome::Kind::kCommitted) {
+    slots_.at(progress.slot.after.slot) = progress.slot.after;
+    std::vector<RowRef> failed;
+    for (const RowFailure& failure : outcome.failures) failed.push_back(failure.row);
+    if (kept != failed || keeps != (failed.empty() ? 0 : 1)) FAIL("failures were not kept once");
+  }
+  return outcome;
+}
+
+WriteOutcome ContractTest::WriteThrough(Executor& executor, const WritePlan& plan) {
+  return WriteThrough(executor, plan, {NextMove(), {}});
+}
+
 WriteOutcome ContractTest::Write(const std::shared_ptr<const TableSchema>& schema,
                                  const std::vector<const RowBlock*>& blocks) {
-  return executor_->Write(PlanWrite(schema, blocks));
+  return WriteThrough(*executor_, PlanWrite(schema, blocks));
 }
 
 WriteOutcome ContractTest::Write(const std::shared_ptr<const TableSchema>& schema,

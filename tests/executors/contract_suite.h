@@ -1,6 +1,6 @@
 #pragma once
 
-#include <initializer_list>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +14,7 @@
 #include "core/row_block.h"
 #include "core/row_block_builder.h"
 #include "core/table_schema.h"
+#include "core/uuid.h"
 #include "core/value.h"
 #include "core/write_plan.h"
 
@@ -75,6 +76,14 @@ class TestDatabase {
   // must therefore refuse; all others must come back unchanged. This is docs/types.md, tested.
   virtual std::set<std::string> RefusedEdges() const = 0;
 
+  // The SQL condition that a row of a table of the product's own is this pipeline's.
+  std::string OfPipeline(const Uuid& pipeline) const;
+
+  // Where the server listens, and an executor that is to find it at another port; 0 and null where
+  // there is no server (SQLite).
+  virtual uint16_t port() const { return 0; }
+  virtual std::unique_ptr<Executor> MakeExecutorAt(uint16_t /*port*/) { return nullptr; }
+
   // Constraints may be DEFERRABLE INITIALLY DEFERRED.
   virtual bool has_deferred_constraints() const = 0;
 };
@@ -114,6 +123,20 @@ class ContractTest {
   // As Build, where all rows must pass.
   static RowBlock Block(const TableSchema& schema, const std::vector<Cells>& rows);
 
+  // Writes are one pipeline's, which claims its slots when the test case begins. Each goes through
+  // slot 0, as the next range, and remembers what it committed.
+  static constexpr uint32_t kSlots = 3;
+  const Uuid& pipeline() const { return pipeline_; }
+  std::vector<SlotRow>& slots() { return slots_; }  // as they are in the database
+  SlotMove NextMove(uint32_t slot = 0);
+  SlotClaim NextClaim();
+  // Called by Write for the rows that it leaves out.
+  std::function<absl::Status()> on_keep = [] { return absl::OkStatus(); };
+
+  // Also checks that the failures were kept once.
+  WriteOutcome WriteThrough(Executor& executor, const WritePlan& plan,
+                            const FlushProgress& progress);
+  WriteOutcome WriteThrough(Executor& executor, const WritePlan& plan);
   WriteOutcome Write(const std::shared_ptr<const TableSchema>& schema,
                      const std::vector<const RowBlock*>& blocks);
   WriteOutcome Write(const std::shared_ptr<const TableSchema>& schema,
@@ -129,6 +152,8 @@ class ContractTest {
  private:
   std::unique_ptr<TestDatabase> db_;
   std::unique_ptr<Executor> executor_;
+  Uuid pipeline_ = NewUuid();
+  std::vector<SlotRow> slots_;
   std::vector<std::string> tables_;  // as created; dropped in reverse order
 };
 

@@ -1,5 +1,6 @@
 #include "tests/support/fake_executor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tests/support/rows.h"
@@ -7,16 +8,34 @@
 namespace batchsql {
 namespace {
 
-RecordedWrite Record(const WritePlan& plan) {
-  RecordedWrite write{plan.schema, plan.groups, {}, plan.coalesced_rows, plan.blocks.size()};
+template <typename Fn>
+void ForEachPlanned(const WritePlan& plan, Fn&& fn) {
   for (const WriteGroup& group : plan.groups) {
     for (const RowRange& range : group.rows) {
-      for (uint32_t row = range.begin; row < range.end; ++row) {
-        write.rows.push_back(DumpRow(*plan.schema, *plan.blocks[range.block], row));
-      }
+      for (uint32_t row = range.begin; row < range.end; ++row) fn(RowRef{range.block, row});
     }
   }
+}
+
+std::string Dump(const WritePlan& plan, RowRef row) {
+  return DumpRow(*plan.schema, *plan.blocks[row.block], row.row);
+}
+
+RecordedWrite Record(const WritePlan& plan, const FlushProgress& progress) {
+  RecordedWrite write{plan.schema,        plan.groups, {},   plan.coalesced_rows,
+                      plan.blocks.size(), progress,    false};
+  ForEachPlanned(plan, [&](RowRef row) { write.rows.push_back(Dump(plan, row)); });
   return write;
+}
+
+std::vector<std::string> RowsBut(const WritePlan& plan, const std::vector<RowFailure>& failures) {
+  std::vector<std::string> rows;
+  ForEachPlanned(plan, [&](RowRef row) {
+    const bool failed = std::any_of(failures.begin(), failures.end(),
+                                    [&](const RowFailure& failure) { return failure.row == row; });
+    if (!failed) rows.push_back(Dump(plan, row));
+  });
+  return rows;
 }
 
 }  // namespace
@@ -37,7 +56,7 @@ void FakeDatabase::SetDescribed(absl::StatusOr<TableSchema> described) {
 
 void FakeDatabase::Then(Answer answer) {
   MutexLock lock(mutex_);
-  answers_.push_back(std::move(answer));
+  scripted_writes_.push_back({std::move(answer), CommitAnswer::kComes});
 }
 
 void FakeDatabase::ThenFail(ErrorClass error_class, const std::string& code, int times) {
@@ -49,11 +68,57 @@ void FakeDatabase::ThenFail(ErrorClass error_class, const std::string& code, int
   }
 }
 
-void FakeDatabase::ThenInDoubt() {
-  Then([](const WritePlan&) {
-    return WriteOutcome{
-        WriteOutcome::Kind::kInDoubt, {ErrorClass::kReconnect, "gone", "scripted"}, {}, 0};
-  });
+void FakeDatabase::ThenInDoubt(bool committed, Answer answer) {
+  MutexLock lock(mutex_);
+  scripted_writes_.push_back({std::move(answer), committed ? CommitAnswer::kLostAfterCommit
+                                                           : CommitAnswer::kLostBeforeCommit});
+}
+
+void FakeDatabase::ThenClaimFails(absl::Status status) {
+  MutexLock lock(mutex_);
+  scripted_claims_.push_back({std::move(status), CommitAnswer::kComes});
+}
+
+void FakeDatabase::ThenClaimInDoubt(bool committed) {
+  MutexLock lock(mutex_);
+  scripted_claims_.push_back({absl::OkStatus(), committed ? CommitAnswer::kLostAfterCommit
+                                                          : CommitAnswer::kLostBeforeCommit});
+}
+
+void FakeDatabase::ThenResolveFails(absl::Status status, int times) {
+  MutexLock lock(mutex_);
+  scripted_resolves_.insert(scripted_resolves_.end(), static_cast<size_t>(times), status);
+}
+
+std::vector<SlotRow> FakeDatabase::SlotsOf(const Uuid& pipeline) const {
+  std::vector<SlotRow> rows;
+  for (const auto& [key, row] : slots_) {
+    if (key.first == pipeline) rows.push_back(row);
+  }
+  return rows;
+}
+
+std::vector<SlotRow> FakeDatabase::slots(const Uuid& pipeline) {
+  MutexLock lock(mutex_);
+  return SlotsOf(pipeline);
+}
+
+void FakeDatabase::SetSlots(const Uuid& pipeline, const std::vector<SlotRow>& rows) {
+  MutexLock lock(mutex_);
+  std::erase_if(slots_, [&](const auto& entry) { return entry.first.first == pipeline; });
+  for (const SlotRow& row : rows) slots_[{pipeline, row.slot}] = row;
+}
+
+uint64_t FakeDatabase::producer(const TableName& table, const std::string& producer_id) {
+  MutexLock lock(mutex_);
+  const auto found = producers_.find({table.ToString(), producer_id});
+  return found == producers_.end() ? 0 : found->second;
+}
+
+void FakeDatabase::SetProducer(const TableName& table, const std::string& producer_id,
+                               uint64_t sequence) {
+  MutexLock lock(mutex_);
+  producers_[{table.ToString(), producer_id}] = sequence;
 }
 
 void FakeDatabase::Hold() {
@@ -82,30 +147,153 @@ std::vector<RecordedWrite> FakeDatabase::writes() {
   return writes_;
 }
 
+std::vector<std::string> FakeDatabase::table() {
+  MutexLock lock(mutex_);
+  return table_;
+}
+
 size_t FakeDatabase::describes() {
   MutexLock lock(mutex_);
   return describes_;
+}
+
+size_t FakeDatabase::claims() {
+  MutexLock lock(mutex_);
+  return claims_;
+}
+
+size_t FakeDatabase::resolves() {
+  MutexLock lock(mutex_);
+  return resolves_;
 }
 
 WriteOutcome FakeDatabase::Committed(const WritePlan& plan) {
   return {WriteOutcome::Kind::kCommitted, {}, {}, plan.coalesced_rows};
 }
 
-WriteOutcome FakeDatabase::Write(const WritePlan& plan) {
-  Answer answer = Committed;
-  {
-    MutexLock lock(mutex_);
-    writes_.push_back(Record(plan));
-    changed_.NotifyAll();
-    if (!answers_.empty()) {
-      answer = std::move(answers_.front());
-      answers_.pop_front();
-    }
-    ++held_;
-    while (hold_) changed_.Wait(mutex_);
-    --held_;
+bool FakeDatabase::SlotIs(const Uuid& pipeline, const SlotRow& row) const {
+  const auto found = slots_.find({pipeline, row.slot});
+  return found != slots_.end() && found->second.epoch == row.epoch &&
+         found->second.token == row.token && found->second.from == row.from &&
+         found->second.to == row.to;
+}
+
+bool FakeDatabase::BeginWrite(const WritePlan& plan, const FlushProgress& progress, size_t* index,
+                              ScriptedWrite* script) {
+  MutexLock lock(mutex_);
+  *index = writes_.size();
+  writes_.push_back(Record(plan, progress));
+  changed_.NotifyAll();
+  ++held_;
+  while (hold_) changed_.Wait(mutex_);
+  --held_;
+  if (!SlotIs(progress.slot.pipeline, progress.slot.before)) return false;
+  if (!scripted_writes_.empty()) {
+    *script = std::move(scripted_writes_.front());
+    scripted_writes_.pop_front();
   }
-  return answer(plan);
+  return true;
+}
+
+WriteOutcome::Kind FakeDatabase::Commit(const TableName& table, const FlushProgress& progress,
+                                        size_t index, std::vector<std::string> rows) {
+  MutexLock lock(mutex_);
+  const SlotMove& slot = progress.slot;
+  if (!SlotIs(slot.pipeline, slot.before)) return WriteOutcome::Kind::kFenced;
+  for (const ProducerMove& move : progress.producers) {
+    const auto found = producers_.find({table.ToString(), move.producer_id});
+    if ((found == producers_.end() ? 0 : found->second) != move.before) {
+      return WriteOutcome::Kind::kProducerMoved;
+    }
+  }
+  for (const ProducerMove& move : progress.producers) {
+    producers_[{table.ToString(), move.producer_id}] = move.after;
+  }
+  slots_[{slot.pipeline, slot.after.slot}] = slot.after;
+  writes_[index].committed = true;
+  for (std::string& row : rows) table_.push_back(std::move(row));
+  return WriteOutcome::Kind::kCommitted;
+}
+
+WriteOutcome FakeDatabase::Write(const WritePlan& plan, const FlushProgress& progress,
+                                 KeepFailures keep) {
+  size_t index = 0;
+  ScriptedWrite script;
+  if (!BeginWrite(plan, progress, &index, &script)) {
+    return {WriteOutcome::Kind::kFenced, {ErrorClass::kFatal, "fenced", "fenced"}, {}, 0};
+  }
+  WriteOutcome outcome = script.answer(plan);
+  if (outcome.kind != WriteOutcome::Kind::kCommitted) return outcome;
+  if (!outcome.failures.empty()) {
+    if (absl::Status kept = keep(outcome.failures); !kept.ok()) {
+      return {WriteOutcome::Kind::kNotCommitted,
+              {ErrorClass::kPause, "dead_letters", std::string(kept.message())},
+              {},
+              0};
+    }
+  }
+  const TableName table = plan.schema == nullptr ? TableName() : plan.schema->name();
+  if (script.commit != CommitAnswer::kLostBeforeCommit) {
+    outcome.kind = Commit(table, progress, index, RowsBut(plan, outcome.failures));
+    if (outcome.kind != WriteOutcome::Kind::kCommitted) return {outcome.kind, {}, {}, 0};
+  }
+  if (script.commit != CommitAnswer::kComes) {
+    outcome.kind = WriteOutcome::Kind::kInDoubt;
+    outcome.error = {ErrorClass::kReconnect, "gone", "scripted"};
+  }
+  return outcome;
+}
+
+void FakeDatabase::MoveSlots(const SlotClaim& claim) {
+  for (uint32_t slot = 0; slot < claim.slots; ++slot) slots_[{claim.pipeline, slot}].slot = slot;
+  for (auto& [key, row] : slots_) {
+    if (key.first != claim.pipeline) continue;
+    row.epoch = claim.epoch;
+    row.token = claim.token;
+  }
+}
+
+absl::Status FakeDatabase::Claim(const SlotClaim& claim) {
+  MutexLock lock(mutex_);
+  ++claims_;
+  ScriptedClaim script;
+  if (!scripted_claims_.empty()) {
+    script = std::move(scripted_claims_.front());
+    scripted_claims_.pop_front();
+  }
+  changed_.NotifyAll();
+  if (!script.status.ok()) return script.status;
+  if (SlotsOf(claim.pipeline) != claim.expected) {
+    return absl::AbortedError("the pipeline's slots have moved");
+  }
+  if (script.commit != CommitAnswer::kLostBeforeCommit) MoveSlots(claim);
+  return script.commit == CommitAnswer::kComes ? absl::OkStatus() : absl::UnknownError("scripted");
+}
+
+absl::StatusOr<Resolution> FakeDatabase::Resolve(const SlotMove& move) {
+  MutexLock lock(mutex_);
+  ++resolves_;
+  changed_.NotifyAll();
+  if (!scripted_resolves_.empty()) {
+    absl::Status status = std::move(scripted_resolves_.front());
+    scripted_resolves_.pop_front();
+    return status;
+  }
+  const auto found = slots_.find({move.pipeline, move.before.slot});
+  if (found == slots_.end()) return Resolution::kFenced;
+  if (found->second == move.after) return Resolution::kCommitted;
+  return found->second == move.before ? Resolution::kNotCommitted : Resolution::kFenced;
+}
+
+std::vector<ProducerMove> FakeDatabase::ReadProducers(const TableName& table,
+                                                      absl::Span<const std::string> producer_ids) {
+  MutexLock lock(mutex_);
+  std::vector<ProducerMove> known;
+  for (const std::string& id : producer_ids) {
+    const auto found = producers_.find({table.ToString(), id});
+    if (found != producers_.end()) known.push_back({id, found->second, found->second});
+  }
+  return known;
 }
 
 absl::StatusOr<TableSchema> FakeDatabase::Describe() {
@@ -135,9 +323,32 @@ absl::Status FakeExecutor::AddColumns(const TableName& /*name*/,
   return absl::OkStatus();
 }
 
-WriteOutcome FakeExecutor::Write(const WritePlan& plan) {
+absl::StatusOr<std::vector<SlotRow>> FakeExecutor::ReadSlots(const Uuid& pipeline) {
   connected_ = true;
-  return database_->Write(plan);
+  return database_->slots(pipeline);
+}
+
+absl::Status FakeExecutor::Claim(const SlotClaim& claim) {
+  connected_ = true;
+  return database_->Claim(claim);
+}
+
+absl::StatusOr<std::vector<ProducerMove>> FakeExecutor::ReadProducers(
+    const TableName& table, absl::Span<const std::string> producer_ids) {
+  connected_ = true;
+  return database_->ReadProducers(table, producer_ids);
+}
+
+WriteOutcome FakeExecutor::Write(const WritePlan& plan, const FlushProgress& progress,
+                                 KeepFailures keep) {
+  WriteOutcome outcome = database_->Write(plan, progress, keep);
+  connected_ = outcome.kind != WriteOutcome::Kind::kInDoubt;
+  return outcome;
+}
+
+absl::StatusOr<Resolution> FakeExecutor::Resolve(const SlotMove& move) {
+  connected_ = true;
+  return database_->Resolve(move);
 }
 
 }  // namespace batchsql

@@ -3,9 +3,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/executor.h"
@@ -21,9 +22,12 @@ struct RecordedWrite {
   std::vector<std::string> rows;  // in the order written: "id=1 a=NULL", columns by index
   uint64_t coalesced_rows = 0;
   size_t blocks = 0;
+  FlushProgress progress;
+  bool committed = false;  // the truth, whatever was answered
 };
 
-// A database that does as a test says. Its executors share it. Thread-safe; outlives them.
+// A database that does as a test says, with the watermark's and the producers' rows of a real one.
+// Its executors share it. Thread-safe; outlives them.
 class FakeDatabase {
  public:
   using Answer = std::function<WriteOutcome(const WritePlan& plan)>;
@@ -36,10 +40,24 @@ class FakeDatabase {
 
   // What Describe answers from now on.
   void SetDescribed(absl::StatusOr<TableSchema> described);
-  // The answers of the next Writes, in order; when they are used up, everything is committed.
+  // The answers of the next Writes that are not fenced, in order; when they are used up, everything
+  // is committed. The failures that an answer reports are given to `keep`.
   void Then(Answer answer);
   void ThenFail(ErrorClass error_class, const std::string& code = "E", int times = 1);
-  void ThenInDoubt();
+  // The answer to the commit is lost; the truth is as `committed` says, and `answer` tells what the
+  // attempt would have been answered.
+  void ThenInDoubt(bool committed = false, Answer answer = Committed);
+  // The answers of the next Claims and Resolves, which then do nothing.
+  void ThenClaimFails(absl::Status status);
+  void ThenResolveFails(absl::Status status, int times = 1);
+  // The next Claim answers UNKNOWN; whether it was committed is as said.
+  void ThenClaimInDoubt(bool committed);
+
+  // The rows of batchsql_watermark, ascending by slot, and of batchsql_producers (0: none).
+  std::vector<SlotRow> slots(const Uuid& pipeline);
+  void SetSlots(const Uuid& pipeline, const std::vector<SlotRow>& rows);
+  uint64_t producer(const TableName& table, const std::string& producer_id);
+  void SetProducer(const TableName& table, const std::string& producer_id, uint64_t sequence);
 
   // Writes wait, from now on, until Release.
   void Hold();
@@ -50,7 +68,12 @@ class FakeDatabase {
   void AwaitWrites(size_t count);
 
   std::vector<RecordedWrite> writes();
+  // The rows of the writes that were committed, in the order of their commits; those that were
+  // refused are left out.
+  std::vector<std::string> table();
   size_t describes();
+  size_t claims();
+  size_t resolves();
   // Called by CreateTable and AddColumns, with what they are given, before they answer OK.
   std::function<void(std::vector<NewColumn>)> on_create;
   std::function<void(std::vector<NewColumn>)> on_add;
@@ -60,15 +83,49 @@ class FakeDatabase {
 
  private:
   friend class FakeExecutor;
-  WriteOutcome Write(const WritePlan& plan);
+  using SlotKey = std::pair<Uuid, uint32_t>;
+  using ProducerKey = std::pair<std::string, std::string>;  // table, producer
+  // What a script makes of the commit of one Claim or Write.
+  enum class CommitAnswer { kComes, kLostAfterCommit, kLostBeforeCommit };
+  struct ScriptedWrite {
+    Answer answer = Committed;
+    CommitAnswer commit = CommitAnswer::kComes;
+  };
+  struct ScriptedClaim {
+    absl::Status status;
+    CommitAnswer commit = CommitAnswer::kComes;
+  };
+
+  WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress, KeepFailures keep);
   absl::StatusOr<TableSchema> Describe();
+  absl::Status Claim(const SlotClaim& claim);
+  absl::StatusOr<Resolution> Resolve(const SlotMove& move);
+  std::vector<ProducerMove> ReadProducers(const TableName& table,
+                                          absl::Span<const std::string> producer_ids);
+
+  // Records the write, takes its script and waits while writes are held; false: it is fenced.
+  bool BeginWrite(const WritePlan& plan, const FlushProgress& progress, size_t* index,
+                  ScriptedWrite* script);
+  // Moves the rows if they are all as expected; else nothing, and why.
+  WriteOutcome::Kind Commit(const TableName& table, const FlushProgress& progress, size_t index,
+                            std::vector<std::string> rows);
+  std::vector<SlotRow> SlotsOf(const Uuid& pipeline) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MoveSlots(const SlotClaim& claim) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool SlotIs(const Uuid& pipeline, const SlotRow& row) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   CondVar changed_;
   absl::StatusOr<TableSchema> described_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Answer> answers_ ABSL_GUARDED_BY(mutex_);
+  std::deque<ScriptedWrite> scripted_writes_ ABSL_GUARDED_BY(mutex_);
+  std::deque<ScriptedClaim> scripted_claims_ ABSL_GUARDED_BY(mutex_);
+  std::deque<absl::Status> scripted_resolves_ ABSL_GUARDED_BY(mutex_);
+  std::map<SlotKey, SlotRow> slots_ ABSL_GUARDED_BY(mutex_);
+  std::map<ProducerKey, uint64_t> producers_ ABSL_GUARDED_BY(mutex_);
   std::vector<RecordedWrite> writes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> table_ ABSL_GUARDED_BY(mutex_);
   size_t describes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t claims_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t resolves_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t held_ ABSL_GUARDED_BY(mutex_) = 0;
   bool hold_ ABSL_GUARDED_BY(mutex_) = false;
 };
@@ -81,7 +138,13 @@ class FakeExecutor : public Executor {
   absl::StatusOr<TableSchema> Describe(const TableName& name, const WriteRule& rule) override;
   absl::Status CreateTable(const TableName& name, absl::Span<const NewColumn> columns) override;
   absl::Status AddColumns(const TableName& name, absl::Span<const NewColumn> columns) override;
-  WriteOutcome Write(const WritePlan& plan) override;
+  absl::StatusOr<std::vector<SlotRow>> ReadSlots(const Uuid& pipeline) override;
+  absl::Status Claim(const SlotClaim& claim) override;
+  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
+      const TableName& table, absl::Span<const std::string> producer_ids) override;
+  WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
+                     KeepFailures keep) override;
+  absl::StatusOr<Resolution> Resolve(const SlotMove& move) override;
   bool connected() const override { return connected_; }
   void Disconnect() override { connected_ = false; }
 

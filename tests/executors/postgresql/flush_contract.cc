@@ -185,7 +185,8 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a statement that takes too long
   options.dsn = PostgresTestDsn();
   options.statement_timeout_ms = 100;
   const RowBlock block = Block(*schema, OneRow());
-  const WriteOutcome outcome = MakePostgresExecutor(options)->Write(PlanWrite(schema, {&block}));
+  const WriteOutcome outcome =
+      WriteThrough(*MakePostgresExecutor(options), PlanWrite(schema, {&block}));
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(outcome.error.code == "57014");
   CHECK(outcome.error.error_class == ErrorClass::kRetry);
@@ -202,7 +203,7 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a COMMIT that is not answered i
   options.statement_timeout_ms = 100;
   const RowBlock block = Block(*schema, OneRow());
   const auto executor = MakePostgresExecutor(options);
-  const WriteOutcome outcome = executor->Write(PlanWrite(schema, {&block}));
+  const WriteOutcome outcome = WriteThrough(*executor, PlanWrite(schema, {&block}));
   CHECK(outcome.kind == Kind::kInDoubt);
   CHECK(outcome.error.code == postgresql::kTimeoutCode);
   CHECK(outcome.error.error_class == ErrorClass::kReconnect);
@@ -279,7 +280,8 @@ TEST_CASE_METHOD(PostgresFlushTest,
   const auto error_of = [&](const std::string& wrong) {
     PostgresOptions options;
     options.dsn = wrong;
-    const WriteOutcome outcome = MakePostgresExecutor(options)->Write(PlanWrite(schema, {&block}));
+    const WriteOutcome outcome =
+        WriteThrough(*MakePostgresExecutor(options), PlanWrite(schema, {&block}));
     CHECK(outcome.kind == Kind::kNotCommitted);
     return outcome.error;
   };

@@ -58,7 +58,7 @@ TEST_CASE_METHOD(SpeedTest, "Speed: COPY BINARY of a million rows", "[.speed]") 
       const RowBlock block = EventBlock(*schema, first, kBatchRows);
       const WritePlan plan = PlanWrite(schema, {&block});
       const auto start = std::chrono::steady_clock::now();
-      REQUIRE(executor().Write(plan).kind == WriteOutcome::Kind::kCommitted);
+      REQUIRE(WriteThrough(executor(), plan).kind == WriteOutcome::Kind::kCommitted);
       seconds += SecondsSince(start);
     }
     std::cout << ConflictName(conflict) << ": " << static_cast<int64_t>(kRows / seconds)

@@ -72,14 +72,14 @@ TEST_CASE_METHOD(SqliteTest, "A lock of another connection asks for a retry", "[
   REQUIRE(impatient->Describe({"", table}, WriteRule()).ok());
 
   db().Execute("BEGIN IMMEDIATE");
-  const WriteOutcome outcome = impatient->Write(PlanWrite(schema, {&block}));
+  const WriteOutcome outcome = WriteThrough(*impatient, PlanWrite(schema, {&block}));
   const absl::Status created = impatient->CreateTable({"", table}, {});
   db().Execute("ROLLBACK");
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(ErrorClassName(outcome.error.error_class) == ErrorClassName(ErrorClass::kRetry));
   CHECK(outcome.error.code == "SQLITE_BUSY");
   CHECK(created.code() == absl::StatusCode::kUnavailable);
-  CHECK(impatient->Write(PlanWrite(schema, {&block})).kind == Kind::kCommitted);
+  CHECK(WriteThrough(*impatient, PlanWrite(schema, {&block})).kind == Kind::kCommitted);
 }
 
 TEST_CASE_METHOD(SqliteTest, "The table's own ON CONFLICT clauses do not act", "[sqlite]") {

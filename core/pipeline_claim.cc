@@ -1,0 +1,122 @@
+// The part of Pipeline that takes its slot rows in the target, and finds out what is committed.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/log.h"
+#include "core/pipeline.h"
+
+namespace batchsql {
+namespace {
+
+constexpr uint32_t kSlotsPerFlusher = 8;
+
+// A claim that the target never took is tried again, so that the journal does not fill with marks.
+ClaimMark NextMark(const JournalExtent& extent, const std::vector<SlotRow>& found,
+                   uint64_t epoch) {
+  if (!extent.claims.empty() && !extent.claims.back().held) {
+    const ClaimMark& last = extent.claims.back();
+    const bool taken = std::any_of(found.begin(), found.end(), [&](const SlotRow& row) {
+      return row.epoch >= last.epoch;
+    });
+    if (!taken) return last;
+  }
+  return {epoch, NewUuid(), false};
+}
+
+// The pipeline's rows of the target as the claim left them.
+std::vector<SlotRow> ClaimedSlots(const SlotClaim& claim) {
+  std::vector<SlotRow> slots = claim.expected;
+  for (uint32_t slot = 0; slot < claim.slots; ++slot) {
+    const bool known = std::any_of(slots.begin(), slots.end(),
+                                   [slot](const SlotRow& row) { return row.slot == slot; });
+    if (!known) slots.push_back({slot, 0, {}, 0, 0, 0, 0});
+  }
+  for (SlotRow& row : slots) {
+    row.epoch = claim.epoch;
+    row.token = claim.token;
+  }
+  return slots;
+}
+
+}  // namespace
+
+// Does nothing where the pipeline has its slots already. An error that is not UNAVAILABLE stops the
+// pipeline: forks are refused, not guessed.
+absl::Status Pipeline::Claim(Executor& executor) {
+  JournalExtent extent;
+  {
+    MutexLock lock(mutex_);
+    if (window_.has_value()) return absl::OkStatus();
+    extent = extent_;
+    extent.next_lsn = next_lsn_;
+  }
+  if (journal_ != nullptr) extent.first_lsn = journal_->status().first_lsn;
+  const absl::StatusOr<std::vector<SlotRow>> found = executor.ReadSlots(id_);
+  if (!found.ok()) return found.status();
+  absl::StatusOr<uint64_t> epoch = NextEpoch(extent, *found);
+  if (journal_ == nullptr && extent.claims.empty()) {
+    // The first claim of a process without a journal: there is nothing to compare.
+    epoch = found->empty() ? 1 : found->front().epoch + 1;
+  }
+  if (!epoch.ok()) {
+    StopFor(epoch.status());
+    return epoch.status();
+  }
+  return TakeSlots(executor, *found, NextMark(extent, *found, *epoch));
+}
+
+// Writes the claim first to the journal, then to the target, then to the journal that it holds.
+absl::Status Pipeline::TakeSlots(Executor& executor, const std::vector<SlotRow>& found,
+                                 ClaimMark mark) {
+  if (absl::Status status = Remember(mark); !status.ok()) return status;
+  const SlotClaim claim{id_, found, kSlotsPerFlusher * options_.flushers, mark.epoch, mark.token};
+  if (absl::Status status = executor.Claim(claim); !status.ok()) {
+    // ABORTED, UNKNOWN: the next try looks again what became of the rows.
+    return absl::UnavailableError(absl::StrCat("claim: ", std::string(status.message())));
+  }
+  mark.held = true;
+  if (absl::Status status = Remember(mark); !status.ok()) return status;
+  Adopt(ClaimedSlots(claim));
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Remember(const ClaimMark& mark) {
+  if (journal_ != nullptr) {
+    if (absl::Status status = journal_->AppendClaim(mark); !status.ok()) return status;
+  }
+  MutexLock lock(mutex_);
+  if (!extent_.claims.empty() && extent_.claims.back().epoch == mark.epoch) {
+    extent_.claims.back() = mark;
+  } else {
+    extent_.claims.push_back(mark);
+  }
+  return absl::OkStatus();
+}
+
+// What is queued is read back from the journal: the target may be at another place than it was.
+void Pipeline::Adopt(std::vector<SlotRow> slots) {
+  std::vector<QueuedBlock> queued;
+  {
+    MutexLock lock(mutex_);
+    window_.emplace(std::move(slots));
+    if (journal_ == nullptr) {
+      next_lsn_ = std::max(next_lsn_, window_->last_lsn() + 1);
+    } else {
+      queued = batcher_.TakeAll();
+      for (QueuedBlock& block : queued) {
+        left_rows_ += block.rows.rows();
+        waiters_.Add(block.last_lsn(), std::move(block.receipt));
+      }
+      left_ = {window_->frontier() + 1, queued_through_};
+      // A target that moved back gets rows again that were counted already.
+      recovered_counted_ = std::min(recovered_counted_, window_->frontier());
+    }
+    wake_.NotifyAll();
+  }
+  Log(LogLevel::kInfo, "pipeline claimed",
+      {{"table", options_.label}, {"pipeline", UuidText(id_)}});
+}
+
+}  // namespace batchsql

@@ -1,0 +1,267 @@
+// The part of Pipeline that takes requests: repetition, the journal, and what is left there.
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/log.h"
+#include "core/pipeline.h"
+
+namespace batchsql {
+namespace {
+
+// Receipts of rows that are left in the journal and whose clients wait for less than the commit: kept
+// up to this many, so that memory stays bounded while the database is away.
+constexpr size_t kUntoldAfter = 10'000;
+
+bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(); }
+
+}  // namespace
+
+absl::Status Pipeline::CheckAccepting() const {
+  if (draining_) return absl::UnavailableError("the daemon is stopping");
+  if (status_.state != PipelineState::kStopped) return absl::OkStatus();
+  const std::string& reason = stop_reason_.empty() ? status_.last_error : stop_reason_;
+  return absl::UnavailableError(
+      absl::StrCat("the pipeline of table ", options_.label, " stopped: ", reason));
+}
+
+Pipeline::Session Pipeline::OpenSession(const std::string& producer_id) {
+  MutexLock lock(mutex_);
+  const uint64_t id = next_session_++;
+  sessions_[producer_id] = id;
+  return {id, producers_.last_sequence(producer_id)};
+}
+
+// The answer that a numbered request repeats; null: it comes next.
+absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& request) const {
+  const RequestAnswer& answer = request.answer;
+  if (!IsNumbered(answer)) return nullptr;
+  if (request.session != 0) {
+    const auto newest = sessions_.find(answer.producer_id);
+    if (newest != sessions_.end() && newest->second != request.session) {
+      return absl::AbortedError("a newer stream of this producer was opened");
+    }
+  }
+  const Producers::Position position =
+      producers_.Look(answer.producer_id, answer.sequence, answer.digest);
+  switch (position.verdict) {
+    case Producers::Verdict::kNext:
+      return nullptr;
+    case Producers::Verdict::kDuplicate:
+      return position.original;
+    case Producers::Verdict::kGap:
+      if (request.resumes) return nullptr;
+      return absl::FailedPreconditionError(absl::StrCat("sequence ", answer.sequence, " where ",
+                                                        position.expected, " was expected"));
+    case Producers::Verdict::kOther:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "sequence ", answer.sequence, " was answered before, for a request with other rows"));
+    case Producers::Verdict::kTooOld:
+      break;
+  }
+  return absl::OutOfRangeError(absl::StrCat("sequence ", answer.sequence,
+                                            " was answered long ago; ", position.expected,
+                                            " comes next"));
+}
+
+void Pipeline::CountRepeated(const RequestAnswer& original) {
+  const uint64_t rows = original.accepted_rows + original.rejected.size();
+  status_.received_rows += rows;
+  status_.deduplicated_rows += rows;
+}
+
+// Answers a repeated request as its original reaches each level.
+void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
+  if (journal_ != nullptr) {
+    {
+      MutexLock lock(mutex_);
+      if (original.last_lsn > synced_lsn_) {
+        unsynced_repeats_.Add(original.last_lsn, std::move(receipt));
+        return;
+      }
+    }
+    receipt.Journaled();
+  }
+  RequestOutcome outcome;
+  {
+    MutexLock lock(mutex_);
+    if (!window_.has_value() || !window_->IsCommitted(original.last_lsn)) {
+      waiters_.Add(original.last_lsn, std::move(receipt));
+      return;
+    }
+    outcome.rejected = producers_.refused(original.producer_id, original.sequence);
+  }
+  receipt.Finish(outcome);
+}
+
+absl::StatusOr<std::optional<Submitted>> Pipeline::FindRepeated(const QueuedBlock& request,
+                                                                Receipt& receipt) {
+  RequestAnswer answered;
+  {
+    MutexLock lock(mutex_);
+    const absl::StatusOr<const RequestAnswer*> original = FindOriginal(request);
+    if (!original.ok()) {
+      receipt.Dismiss();
+      return original.status();
+    }
+    if (*original == nullptr) return std::nullopt;
+    CountRepeated(**original);
+    answered = **original;
+  }
+  Follow(answered, std::move(receipt));
+  return Submitted{answered.accepted_rows, std::move(answered.rejected)};
+}
+
+absl::Status Pipeline::Admit(QueuedBlock& block) {
+  if (absl::Status status = CheckAccepting(); !status.ok()) return status;
+  const uint32_t rows = block.rows.rows();
+  const Lsn last_lsn = next_lsn_ + std::max<uint32_t>(rows, 1) - 1;
+  block.answer.first_lsn = next_lsn_;
+  block.answer.last_lsn = last_lsn;
+  block.answer.accepted_rows = rows;
+  block.accepted_at = clock_->Now();
+  RequestAnswer answer = IsNumbered(block.answer) ? block.answer : RequestAnswer{};
+  if (journal_ == nullptr) {
+    synced_lsn_ = last_lsn;
+    batcher_.Add(std::move(block));
+    wake_.NotifyAll();
+  } else {
+    if (absl::Status status = journal_->Append(block); !status.ok()) return status;
+    syncing_rows_ += rows;
+  }
+  next_lsn_ = last_lsn + 1;
+  const uint64_t last_sequence = producers_.last_sequence(answer.producer_id);
+  if (last_sequence != 0) status_.skipped_requests += answer.sequence - last_sequence - 1;
+  producers_.Record(std::move(answer));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Submitted> Pipeline::Submit(QueuedBlock block) {
+  RequestAnswer answered;
+  {
+    MutexLock lock(mutex_);
+    // Again: another request of the producer may have come since FindRepeated was asked.
+    const absl::StatusOr<const RequestAnswer*> original = FindOriginal(block);
+    if (!original.ok() || *original == nullptr) return Take(block, original.status());
+    CountRepeated(**original);
+    answered = **original;
+  }
+  Follow(answered, std::move(block.receipt));
+  return Submitted{answered.accepted_rows, std::move(answered.rejected)};
+}
+
+absl::StatusOr<Submitted> Pipeline::Take(QueuedBlock& block, absl::Status status) {
+  const uint32_t rows = block.rows.rows();
+  Submitted submitted{rows, block.answer.rejected};
+  status_.received_rows += rows + submitted.rejected.size();
+  status_.rejected_rows += submitted.rejected.size();
+  if (status.ok()) status = Admit(block);
+  if (status.ok()) return submitted;
+  status_.rejected_rows += rows;
+  block.receipt.Dismiss();
+  return status;
+}
+
+void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
+  std::vector<CommitWaiters::Waiter> repeats;
+  {
+    MutexLock lock(mutex_);
+    synced_lsn_ = group.back().last_lsn();
+    repeats = unsynced_repeats_.Take(group.front().first_lsn(), synced_lsn_);
+  }
+  for (QueuedBlock& block : group) block.receipt.Journaled();
+  for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Journaled();
+  std::vector<Receipt> untold;
+  {
+    MutexLock lock(mutex_);
+    for (QueuedBlock& block : group) {
+      syncing_rows_ -= block.rows.rows();
+      queued_through_ = block.last_lsn();
+      if (MustLeave()) {
+        Leave(block, &untold);
+      } else {
+        batcher_.Add(std::move(block));
+      }
+    }
+    for (CommitWaiters::Waiter& repeat : repeats) {
+      waiters_.Add(repeat.last_lsn, std::move(repeat.receipt));
+    }
+    wake_.NotifyAll();
+  }
+  for (Receipt& receipt : untold) receipt.Left();
+  // What is left gives its memory back here: never under the lock, whoever waits for it comes in.
+}
+
+// Rows that follow left ones are left, too: the queue is in LSN order. Else they are left where
+// memory is short and this pipeline is not out of work.
+bool Pipeline::MustLeave() const {
+  if (!left_.empty()) return true;
+  const bool idle = batcher_.empty() && flushing_ == 0;
+  return !idle && budget_->used_bytes() > budget_->bytes_max() / 2;
+}
+
+void Pipeline::Leave(QueuedBlock& block, std::vector<Receipt>* untold) {
+  if (left_.empty()) left_.next = block.first_lsn();
+  left_.through = block.last_lsn();
+  left_rows_ += block.rows.rows();
+  if (block.level == AckLevel::kDatabase || waiters_.size() < kUntoldAfter) {
+    waiters_.Add(block.last_lsn(), std::move(block.receipt));
+  } else {
+    untold->push_back(std::move(block.receipt));
+  }
+}
+
+// Fills the queue with what is left in the journal, as far as it is not committed.
+void Pipeline::ReadBack() {
+  Lsn next;
+  {
+    MutexLock lock(mutex_);
+    left_.next = window_->FirstNotCommitted(left_.next);
+    next = left_.next;
+    if (left_.empty()) {
+      reading_back_ = false;
+      wake_.NotifyAll();
+      return;
+    }
+  }
+  absl::StatusOr<std::vector<QueuedBlock>> blocks =
+      journal_->Read(next, 2 * options_.batch.bytes_max);
+  if (!blocks.ok()) StopFor(blocks.status());
+  if (blocks.ok()) {
+    for (QueuedBlock& block : *blocks) block.memory = budget_->Take(block.rows.size_bytes());
+  }
+  MutexLock lock(mutex_);
+  reading_back_ = false;
+  wake_.NotifyAll();
+  if (!blocks.ok()) return;
+  for (QueuedBlock& block : *blocks) {
+    if (block.first_lsn() < left_.next) continue;
+    left_.next = block.last_lsn() + 1;
+    const uint32_t rows = block.rows.rows();
+    const bool committed = window_->IsCommitted(block.last_lsn());
+    if (block.last_lsn() > recovered_through_ || block.last_lsn() <= recovered_counted_) {
+      left_rows_ -= rows;
+    } else {
+      recovered_counted_ = block.last_lsn();
+      if (!committed) status_.recovered_rows += rows;
+    }
+    if (committed) continue;
+    // An unchanged schema keeps its identity, so that batches need not be split.
+    if (*block.schema == *schema_) block.schema = schema_;
+    block.accepted_at = clock_->Now();
+    batcher_.Add(std::move(block));
+  }
+}
+
+// What the journal's end left unwritten.
+void Pipeline::Requeue(std::vector<QueuedBlock> blocks) {
+  MutexLock lock(mutex_);
+  for (QueuedBlock& block : blocks) {
+    syncing_rows_ -= block.rows.rows();
+    batcher_.Add(std::move(block));
+  }
+}
+
+}  // namespace batchsql
