@@ -14,7 +14,9 @@ constexpr Duration kRetryBase = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(5);
 constexpr Duration kDutyRetry = std::chrono::seconds(1);
 
-absl::Status Closed() { return absl::UnavailableError("the journal is closed"); }
+absl::Status Closed() {
+  return absl::UnavailableError("the daemon is stopping: the journal is closed");
+}
 
 absl::Status CannotWrite(const absl::Status& status) {
   const std::string text = absl::StrCat("the journal cannot be written: ", status.message());
@@ -67,9 +69,8 @@ Journal::Journal(Env* env, DiskBudget* disk, Clock* clock, Options options, Reco
     : clock_(clock),
       options_(std::move(options)),
       index_(std::move(found.segments)),
-      writer_(env, disk,
-              {options_.directory, options_.segment_bytes, options_.first_segment_bytes}, found.tip,
-              found.reserve_bytes, &index_),
+      writer_(env, disk, {options_.directory, options_.segment_bytes, options_.first_segment_bytes},
+              found.tip, found.reserve_bytes, &index_),
       reader_(env, options_.directory, found.tip.id, &index_),
       backoff_(kRetryBase, kRetryMax, found.tip.next_lsn),
       duties_from_(clock->Now()),
@@ -80,9 +81,7 @@ Journal::Journal(Env* env, DiskBudget* disk, Clock* clock, Options options, Reco
   writer_.KeepReserve();
 }
 
-Journal::~Journal() {
-  for (QueuedBlock& request : Close(clock_->Now())) request.receipt.Finish({Closed(), {}});
-}
+Journal::~Journal() { Close(clock_->Now()); }
 
 JournalState Journal::TakeRecovered() {
   MutexLock lock(mutex_);
@@ -103,9 +102,9 @@ absl::Status Journal::Append(QueuedBlock& block) {
   if (!error_.ok()) return error_;
   const uint64_t numbers = std::max<uint64_t>(1, block.rows.rows());
   if (block.first_lsn() != next_lsn_ || block.last_lsn() != next_lsn_ + numbers - 1) {
-    return absl::InternalError(
-        absl::StrCat("LSNs ", block.first_lsn(), " to ", block.last_lsn(), " for ",
-                     block.rows.rows(), " rows, where ", next_lsn_, " follows"));
+    return absl::InternalError(absl::StrCat("LSNs ", block.first_lsn(), " to ", block.last_lsn(),
+                                            " for ", block.rows.rows(), " rows, where ", next_lsn_,
+                                            " follows"));
   }
   next_lsn_ = block.last_lsn() + 1;
   pending_.push_back({RequestEntry(std::move(block)), nullptr});
@@ -165,25 +164,21 @@ Journal::Status Journal::status() const {
   return status;
 }
 
-std::vector<QueuedBlock> Journal::Close(TimePoint deadline) {
+void Journal::Close(TimePoint deadline) {
   {
     MutexLock lock(mutex_);
-    if (closing_) return {};
+    if (closing_) return;
     closing_ = true;
     close_deadline_ = deadline;
     wake_.NotifyOne();
   }
   if (thread_.joinable()) thread_.join();
-  MutexLock lock(mutex_);
-  std::vector<QueuedBlock> requests;
-  for (std::vector<Pending>* rest : {&unwritten_, &pending_}) {
-    for (Pending& one : *rest) {
-      if (one.entry.request.has_value()) requests.push_back(*std::move(one.entry.request));
-      Answer(Closed(), one.waiter);
-    }
-    rest->clear();
+  std::vector<Pending> rest;
+  {
+    MutexLock lock(mutex_);
+    rest.swap(pending_);
   }
-  return requests;
+  Drop(absl::MakeSpan(rest));
 }
 
 void Journal::Run() {
@@ -270,9 +265,7 @@ void Journal::WriteAll(std::vector<Pending> group) {
     Note(error);
     FailWaiters(error, &group, done);
     if (done < group.size() && !AwaitRetry()) {
-      group.erase(group.begin(), group.begin() + static_cast<std::ptrdiff_t>(done));
-      MutexLock lock(mutex_);
-      unwritten_ = std::move(group);
+      Drop(absl::MakeSpan(group).subspan(done));
       return;
     }
   }
@@ -302,9 +295,9 @@ void Journal::FailWaiters(const absl::Status& status, std::vector<Pending>* grou
   MutexLock lock(mutex_);
   const auto begin = group->begin() + static_cast<std::ptrdiff_t>(from);
   for (auto one = begin; one != group->end(); ++one) Answer(status, one->waiter);
-  group->erase(std::remove_if(begin, group->end(),
-                              [](const Pending& one) { return one.waiter != nullptr; }),
-               group->end());
+  group->erase(
+      std::remove_if(begin, group->end(), [](const Pending& one) { return one.waiter != nullptr; }),
+      group->end());
 }
 
 bool Journal::AwaitRetry() {
@@ -315,6 +308,14 @@ bool Journal::AwaitRetry() {
     if (now >= retry || std::exchange(trim_asked_, false)) return true;
     if (closing_ && now >= close_deadline_) return false;
     clock_->WaitUntil(wake_, mutex_, closing_ ? std::min(retry, close_deadline_) : retry);
+  }
+}
+
+void Journal::Drop(absl::Span<Pending> group) {
+  for (Pending& one : group) {
+    if (one.entry.request.has_value()) one.entry.request->receipt.Finish({Closed(), {}});
+    MutexLock lock(mutex_);
+    Answer(Closed(), one.waiter);
   }
 }
 

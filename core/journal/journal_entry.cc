@@ -49,6 +49,7 @@ bool ReadFields(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes
     case RecordType::kClaim:
       entry->claim.epoch = in.U64();
       in.Bytes(entry->claim.token);
+      entry->claim.held = in.U8() != 0;
       return true;
     case RecordType::kForget:
       entry->producer_id = in.String();
@@ -66,7 +67,9 @@ bool ReadFields(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes
   return false;
 }
 
+// A claim is marked twice: when it is about to be made, and when it is held.
 void AddClaim(const ClaimMark& claim, std::vector<ClaimMark>* claims) {
+  if (!claims->empty() && claims->back().epoch == claim.epoch) claims->pop_back();
   claims->push_back(claim);
   if (claims->size() > kClaimsKept) claims->erase(claims->begin());
 }
@@ -118,6 +121,7 @@ void AppendBody(const JournalEntry& entry, std::string* bytes) {
     case RecordType::kClaim:
       out.U64(entry.claim.epoch);
       out.Bytes(entry.claim.token);
+      out.U8(entry.claim.held ? 1 : 0);
       return;
     case RecordType::kForget:
       out.String(entry.producer_id);

@@ -77,7 +77,8 @@ class PipelineTest {
   // Makes the pipeline by `options`, not yet opened.
   void Make(Clock* other_clock = nullptr) {
     pipeline = std::make_unique<Pipeline>(options, target.get(), pipeline_metrics,
-                                          other_clock != nullptr ? other_clock : &clock);
+                                          other_clock != nullptr ? other_clock : &clock, &budget,
+                                          nullptr);
   }
 
   absl::StatusOr<Pipeline::Schema> Open(std::vector<NewColumn> shape = {}) {
@@ -102,16 +103,12 @@ class PipelineTest {
   QueuedBlock Block(const std::string& request, const std::vector<TestRow>& rows,
                     AckLevel level = AckLevel::kDatabase) {
     const Pipeline::Schema schema = pipeline->schema();
-    return {BuildBlock(*schema, rows),
-            schema,
-            {},
-            Receipt(answers.For(request)),
-            level,
-            {},
-            0,
-            "",
-            0,
-            {}};
+    QueuedBlock block;
+    block.rows = BuildBlock(*schema, rows);
+    block.schema = schema;
+    block.receipt = Receipt(answers.For(request));
+    block.level = level;
+    return block;
   }
 
   // One request of one row, or of many with ascending ids.
@@ -119,7 +116,7 @@ class PipelineTest {
                       AckLevel level = AckLevel::kDatabase) {
     std::vector<TestRow> cells;
     for (int64_t i = 0; i < rows; ++i) cells.push_back({{"id", Value::Int(id + i)}});
-    return pipeline->Submit(Block(request, cells, level));
+    return pipeline->Submit(Block(request, cells, level)).status();
   }
 
   // Ids in the order of their writing, of one Write.
@@ -132,6 +129,7 @@ class PipelineTest {
   Metrics metrics{{}, &clock};
   PipelineMetrics* pipeline_metrics = nullptr;
   Answers answers;
+  Budget budget{100'000'000};
   Pipeline::Options options;
   std::unique_ptr<Target> target;
   std::unique_ptr<Pipeline> pipeline;

@@ -97,18 +97,9 @@ TEST_CASE_METHOD(PipelineTest, "Refused rows are told by the index of their requ
     outcome.failures = {{{0, 0}, {ErrorClass::kRow, "1", "", RejectReason::kDatabase, ""}}};
     return outcome;
   });
-  REQUIRE(pipeline
-              ->Submit({*std::move(built.block),
-                        schema,
-                        {},
-                        Receipt(answers.For("a")),
-                        AckLevel::kDatabase,
-                        {},
-                        0,
-                        "",
-                        0,
-                        {}})
-              .ok());
+  QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
+  block.rows = *std::move(built.block);
+  REQUIRE(pipeline->Submit(std::move(block)).ok());
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);
   CHECK(DumpRejections(answers.Await("a").rejected) == Strings{"1  database"});
@@ -243,7 +234,7 @@ TEST_CASE_METHOD(PipelineTest, "A drain's deadline answers the rest with UNAVAIL
   for (int64_t id = 0; id < 25; ++id) {
     CHECK(answers.Await(std::to_string(id)).status.code() == absl::StatusCode::kUnavailable);
   }
-  CHECK(pipeline->status().failed_rows == 25);
+  CHECK(pipeline->status().lost_rows == 25);
   CHECK(pipeline->status().queued_rows == 0);
   CHECK(Receipt::abandoned_total() == abandoned);
 }
@@ -276,7 +267,6 @@ TEST_CASE_METHOD(PipelineTest, "MEMORY rows that a shutdown drops are counted as
 
 TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed") {
   MakeAndOpen();
-  Budget budget(1'000);
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
   REQUIRE(pipeline->Submit(std::move(block)).ok());

@@ -27,16 +27,13 @@ const TimePoint kStart = TimePoint(std::chrono::hours(5));
 QueuedBlock Block(const Schema& schema, int64_t first_id, uint32_t rows, TimePoint at = kStart) {
   std::vector<TestRow> cells;
   for (uint32_t i = 0; i < rows; ++i) cells.push_back({{"id", Value::Int(first_id + i)}});
-  return {BuildBlock(*schema, cells),
-          schema,
-          {},
-          Receipt(nullptr),
-          AckLevel::kDatabase,
-          at,
-          0,
-          "",
-          0,
-          {}};
+  QueuedBlock block;
+  block.rows = BuildBlock(*schema, cells);
+  block.schema = schema;
+  block.accepted_at = at;
+  block.answer.first_lsn = static_cast<Lsn>(first_id) + 1;
+  block.answer.last_lsn = block.answer.first_lsn + rows - 1;
+  return block;
 }
 
 std::vector<int64_t> FirstIds(const Batch& batch) {

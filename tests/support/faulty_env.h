@@ -13,8 +13,8 @@
 namespace batchsql {
 
 // Files in memory on a disk that can crash, fill up and fail, with what Linux promises and no more:
-// bytes are safe once their file was synced, names once their directory was; after a failed sync the
-// bytes are still read but will never reach the disk, and the next sync succeeds. Thread-safe.
+// bytes are safe once their file was synced, names once their directory was; after a failed sync
+// the bytes are still read but will never reach the disk, and the next sync succeeds. Thread-safe.
 class FaultyEnv : public Env {
  public:
   FaultyEnv();

@@ -11,8 +11,8 @@ std::shared_ptr<const TableSchema> JournalTable() {
 }
 
 std::shared_ptr<const TableSchema> WiderJournalTable() {
-  static const auto kTable = std::make_shared<const TableSchema>(TestTable(
-      {TestColumn("a", ColumnType::kInt64), TestColumn("text", ColumnType::kText)}));
+  static const auto kTable = std::make_shared<const TableSchema>(
+      TestTable({TestColumn("a", ColumnType::kInt64), TestColumn("text", ColumnType::kText)}));
   return kTable;
 }
 
@@ -70,8 +70,8 @@ absl::Status JournalFixture::Append(uint32_t rows, uint64_t sequence) {
   return Append(JournalTable(), rows, sequence);
 }
 
-absl::Status JournalFixture::Append(const std::shared_ptr<const TableSchema>& schema,
-                                    uint32_t rows, uint64_t sequence) {
+absl::Status JournalFixture::Append(const std::shared_ptr<const TableSchema>& schema, uint32_t rows,
+                                    uint64_t sequence) {
   QueuedBlock block = TestRequest(schema, next_lsn, rows, sequence);
   const Lsn last = block.last_lsn();
   absl::Status status = journal_->Append(block);

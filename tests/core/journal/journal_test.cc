@@ -20,7 +20,8 @@ TEST_CASE("What was synced is there after the power was lost") {
   const Uuid id = journal.state.id;
   journal.AppendAndAwait(3, 1);
   journal.AppendAndAwait(2, 2);
-  REQUIRE(journal.journal().AppendClaim({7, {1, 2, 3}}).ok());
+  REQUIRE(journal.journal().AppendClaim({7, {1, 2, 3}, false}).ok());
+  REQUIRE(journal.journal().AppendClaim({7, {1, 2, 3}, true}).ok());
   journal.LosePower();
   REQUIRE(journal.Open().ok());
   CHECK(journal.state.id == id);
@@ -29,6 +30,7 @@ TEST_CASE("What was synced is there after the power was lost") {
   CHECK(journal.state.producers.last_sequence("producer-1") == 2);
   REQUIRE(journal.state.claims.size() == 1);
   CHECK(journal.state.claims.front().epoch == 7);
+  CHECK(journal.state.claims.front().held);
   CHECK(*journal.state.schema == *JournalTable());
   CHECK(*journal.ReadAll() == UpTo(5));
 }

@@ -12,10 +12,10 @@ RequestOutcome Committed(std::vector<RowRejection> refused = {}) {
 }
 
 TEST_CASE("Marks move over what is complete from the front, whatever comes first") {
-  StreamProgress progress(AckLevel::kDatabase);
+  StreamProgress progress(AckLevel::kDatabase, false, 0);
   for (uint64_t number = 5; number <= 7; ++number) {
     progress.Begin(number);
-    progress.Taken(number, IntakeResult{10, {}});
+    progress.Taken(number, IntakeResult{10, {}, true});
   }
   CHECK_FALSE(progress.HasNews());
   progress.Reached(7, AckLevel::kDatabase, Committed());
@@ -34,11 +34,11 @@ TEST_CASE("Marks move over what is complete from the front, whatever comes first
 }
 
 TEST_CASE("The pipeline's word may come before validation's") {
-  StreamProgress progress(AckLevel::kDatabase);
+  StreamProgress progress(AckLevel::kDatabase, false, 0);
   progress.Begin(1);
   progress.Reached(1, AckLevel::kDatabase, Committed({Rejection(3)}));
   CHECK_FALSE(progress.HasNews());
-  progress.Taken(1, IntakeResult{10, {Rejection(0)}});
+  progress.Taken(1, IntakeResult{10, {Rejection(0)}, true});
   REQUIRE(progress.HasNews());
   const v1::WriteStreamResponse news = progress.TakeNews();
   CHECK(news.rows_committed() == 9);
@@ -51,11 +51,11 @@ TEST_CASE("The pipeline's word may come before validation's") {
 }
 
 TEST_CASE("Refused rows are told once, with their request and their reason") {
-  StreamProgress progress(AckLevel::kDatabase);
+  StreamProgress progress(AckLevel::kDatabase, false, 0);
   progress.Begin(1);
-  progress.Taken(1, IntakeResult{2, {Rejection(1)}});
+  progress.Taken(1, IntakeResult{2, {Rejection(1)}, true});
   progress.Begin(2);
-  progress.Taken(2, IntakeResult{0, {Rejection(0)}});  // nothing was queued
+  progress.Taken(2, IntakeResult{0, {Rejection(0)}, false});  // nothing was queued
   progress.Reached(1, AckLevel::kDatabase, Committed({Rejection(2)}));
   const v1::WriteStreamResponse news = progress.TakeNews();
   REQUIRE(news.rejected_size() == 3);
@@ -68,9 +68,9 @@ TEST_CASE("Refused rows are told once, with their request and their reason") {
 }
 
 TEST_CASE("At level MEMORY the client waits for validation, and still hears of the commit") {
-  StreamProgress progress(AckLevel::kMemory);
+  StreamProgress progress(AckLevel::kMemory, false, 0);
   progress.Begin(1);
-  progress.Taken(1, IntakeResult{1, {}});
+  progress.Taken(1, IntakeResult{1, {}, true});
   REQUIRE(progress.HasNews());
   CHECK(progress.AllReached());
   CHECK(progress.TakeNews().committed_through() == 0);
@@ -82,11 +82,11 @@ TEST_CASE("At level MEMORY the client waits for validation, and still hears of t
 }
 
 TEST_CASE("A failed request stops the marks, keeps its status, and lets the stream end") {
-  StreamProgress progress(AckLevel::kDatabase);
+  StreamProgress progress(AckLevel::kDatabase, false, 0);
   for (uint64_t number = 1; number <= 3; ++number) progress.Begin(number);
-  progress.Taken(1, IntakeResult{1, {}});
+  progress.Taken(1, IntakeResult{1, {}, true});
   progress.Taken(2, absl::InvalidArgumentError("bad"));
-  progress.Taken(3, IntakeResult{1, {}});
+  progress.Taken(3, IntakeResult{1, {}, true});
   CHECK(progress.failure().code() == absl::StatusCode::kInvalidArgument);
   CHECK_FALSE(progress.AllReached());
   progress.Reached(3, AckLevel::kDatabase, {absl::AbortedError("in doubt"), {}});
@@ -99,25 +99,25 @@ TEST_CASE("A failed request stops the marks, keeps its status, and lets the stre
 }
 
 TEST_CASE("A request that failed in the pipeline is not reported as committed") {
-  StreamProgress progress(AckLevel::kDatabase);
+  StreamProgress progress(AckLevel::kDatabase, false, 0);
   progress.Begin(1);
-  progress.Taken(1, IntakeResult{5, {}});
+  progress.Taken(1, IntakeResult{5, {}, true});
   progress.Reached(1, AckLevel::kDatabase, {absl::UnavailableError("stopping"), {}});
   CHECK(progress.TakeNews().committed_through() == 0);
   CHECK(progress.failure().code() == absl::StatusCode::kUnavailable);
 }
 
 TEST_CASE("Words about requests that are unknown, or done, change nothing") {
-  StreamProgress progress(AckLevel::kDatabase);
+  StreamProgress progress(AckLevel::kDatabase, false, 0);
   progress.Reached(1, AckLevel::kDatabase, Committed());
   progress.Begin(1);
-  progress.Taken(1, IntakeResult{1, {}});
+  progress.Taken(1, IntakeResult{1, {}, true});
   progress.Reached(1, AckLevel::kJournal, Committed());
   CHECK_FALSE(progress.HasNews());
   progress.Reached(1, AckLevel::kDatabase, Committed());
   progress.TakeNews();
   progress.Reached(1, AckLevel::kDatabase, Committed());
-  progress.Taken(9, IntakeResult{1, {}});
+  progress.Taken(9, IntakeResult{1, {}, true});
   CHECK_FALSE(progress.HasNews());
   CHECK(progress.TakeNews().rows_committed() == 1);
 }
@@ -125,7 +125,7 @@ TEST_CASE("Words about requests that are unknown, or done, change nothing") {
 TEST_CASE("In any order of events everything is told exactly once") {
   for (uint32_t seed = 0; seed < 300; ++seed) {
     std::mt19937 random(seed);
-    StreamProgress progress(seed % 2 == 0 ? AckLevel::kDatabase : AckLevel::kMemory);
+    StreamProgress progress(seed % 2 == 0 ? AckLevel::kDatabase : AckLevel::kMemory, false, 0);
     const uint64_t requests = 1 + random() % 12;
     std::vector<std::pair<uint64_t, bool>> events;  // number, pipeline's word
     for (uint64_t number = 1; number <= requests; ++number) {
@@ -150,7 +150,7 @@ TEST_CASE("In any order of events everything is told exactly once") {
       if (pipeline) {
         progress.Reached(number, AckLevel::kDatabase, Committed({Rejection(1)}));
       } else {
-        progress.Taken(number, IntakeResult{3, {Rejection(0)}});
+        progress.Taken(number, IntakeResult{3, {Rejection(0)}, true});
       }
       if (progress.HasNews() && random() % 2 == 0) take();
     }
