@@ -9,6 +9,9 @@ if(BATCHSQL_SANITIZE)
     -fsanitize=${BATCHSQL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(batchsql_options INTERFACE -fsanitize=${BATCHSQL_SANITIZE})
 endif()
+if(BATCHSQL_TEST_FAULTS)
+  target_compile_definitions(batchsql_options INTERFACE BATCHSQL_TEST_FAULTS)
+endif()
 
 # batchsql_library(NAME SOURCES… [PUBLIC lib…] [PRIVATE lib…]): one static library per folder.
 function(batchsql_library name)

@@ -26,6 +26,9 @@ class File {
   // fdatasync. After an error nothing is known of what was written since the last success: the
   // caller gives the file up.
   virtual absl::Status Sync() = 0;
+  // Makes reads come from the disk: after a failed Sync of an earlier process, cached bytes may be
+  // nowhere else.
+  virtual absl::Status DropCache() = 0;
   virtual absl::StatusOr<uint64_t> Size() = 0;
 };
 

@@ -111,7 +111,11 @@ void Pipeline::Drain(TimePoint deadline) {
     wake_.NotifyAll();
   }
   for (std::thread& flusher : flushers) flusher.join();
-  if (journal_ != nullptr) Requeue(journal_->Close(deadline));
+  if (journal_ != nullptr) {
+    journal_->Close(deadline);
+    MutexLock lock(mutex_);
+    status_.lost_rows += std::exchange(syncing_rows_, 0);  // the disk did not take them
+  }
   GiveUpQueue();
 }
 

@@ -50,7 +50,7 @@ struct PipelineStatus {
   uint64_t coalesced_rows = 0;
   uint64_t committed_rows = 0;
   uint64_t failed_rows = 0;  // refused by the database
-  uint64_t lost_rows = 0;    // given up at the shutdown's deadline, without a journal
+  uint64_t lost_rows = 0;    // given up at the shutdown's deadline, and not in the journal
   uint64_t skipped_requests = 0;  // sequences that producers gave up with resume_at
 };
 
@@ -178,7 +178,6 @@ class Pipeline {
   void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadBack();
-  void Requeue(std::vector<QueuedBlock> blocks);
 
   // core/pipeline_claim.cc
   absl::Status Claim(Executor& executor);

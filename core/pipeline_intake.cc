@@ -255,13 +255,4 @@ void Pipeline::ReadBack() {
   }
 }
 
-// What the journal's end left unwritten.
-void Pipeline::Requeue(std::vector<QueuedBlock> blocks) {
-  MutexLock lock(mutex_);
-  for (QueuedBlock& block : blocks) {
-    syncing_rows_ -= block.rows.rows();
-    batcher_.Add(std::move(block));
-  }
-}
-
 }  // namespace batchsql

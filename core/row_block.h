@@ -6,9 +6,12 @@
 #include <memory>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
 namespace batchsql {
+
+class TableSchema;
 
 // State of a cell; the numbers are those of batchsql.v1.Column.presence.
 enum class CellState : uint8_t { kAbsent = 0, kNull = 1, kValue = 2 };
@@ -67,6 +70,11 @@ class RowBlock {
   RowBlock(RowBlock&&) = default;
   RowBlock& operator=(RowBlock&&) = default;
 
+  // A block out of bytes that buffer() once gave. DATA_LOSS: they are no block for the table, or
+  // point outside themselves; values are not looked at.
+  static absl::StatusOr<RowBlock> FromBuffer(std::unique_ptr<char[]> buffer, size_t size,
+                                             const TableSchema& schema);
+
   uint32_t rows() const { return Header().rows; }
   uint32_t column_count() const { return Header().columns; }
   ColumnView column(size_t index) const;
@@ -100,6 +108,11 @@ class RowBlock {
   RowBlock(std::unique_ptr<char[]> buffer, size_t size) : buffer_(std::move(buffer)), size_(size) {}
   BlockHeader Header() const;
   ColumnEntry Entry(size_t index) const;
+  bool IsSound(const TableSchema& schema) const;
+  bool IsSoundColumn(const ColumnEntry& entry, const TableSchema& schema) const;
+  bool Holds(uint64_t offset, uint64_t bytes) const {
+    return offset <= size_ && bytes <= size_ - offset;
+  }
 
   std::unique_ptr<char[]> buffer_;
   size_t size_ = 0;

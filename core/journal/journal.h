@@ -2,14 +2,23 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "core/backoff.h"
 #include "core/clock.h"
 #include "core/disk_budget.h"
 #include "core/env.h"
+#include "core/journal/journal_entry.h"
+#include "core/journal/journal_reader.h"
+#include "core/journal/journal_recovery.h"
+#include "core/journal/journal_writer.h"
+#include "core/journal/segment_index.h"
+#include "core/mutex.h"
 #include "core/producers.h"
 #include "core/queued_block.h"
 #include "core/uuid.h"
@@ -36,14 +45,17 @@ class Journal {
   struct Options {
     std::string directory;
     uint64_t segment_bytes = uint64_t{64} << 20;  // more where one request needs it
+    // Segments begin small and double up to segment_bytes.
+    uint64_t first_segment_bytes = uint64_t{1} << 20;
     Duration trim_grace = std::chrono::minutes(10);
     Duration idle_mark = std::chrono::seconds(1);  // until a synced end marker is written
+    std::optional<Uuid> new_id;                    // of a new journal; random where not set
   };
   // Called on the journal's thread, in LSN order, with requests that are synced.
   using Synced = absl::AnyInvocable<void(std::vector<QueuedBlock> group)>;
 
-  // Opens the directory's journal or makes one. DATA_LOSS: it is damaged; the message names segment,
-  // offset and the command to repair it. FAILED_PRECONDITION: written by a newer version.
+  // Opens the directory's journal or makes one. DATA_LOSS: it is damaged; the message names
+  // segment, offset and the command to repair it. FAILED_PRECONDITION: written by a newer version.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(Env* env, DiskBudget* disk, Clock* clock,
                                                        Options options);
   ~Journal();
@@ -65,8 +77,9 @@ class Journal {
   absl::Status AppendRefused(const std::string& producer_id, uint64_t sequence,
                              std::vector<RowRejection> refused);
 
-  // Requests, without memory or receipt, from the one that holds `from` on, at least one and up to about `bytes_max`, none of
-  // them beyond the synced end. OUT_OF_RANGE: trimmed. DATA_LOSS.
+  // Requests, without memory or receipt, from the one that holds `from` on, at least one and up to
+  // about `bytes_max`; none where `from` lies beyond the synced end. LSNs that a repair could not
+  // save come as one request without rows. OUT_OF_RANGE: trimmed. DATA_LOSS.
   absl::StatusOr<std::vector<QueuedBlock>> Read(Lsn from, uint64_t bytes_max);
 
   // Everything up to `frontier` is committed: removes segments that hold nothing else, once their
@@ -83,9 +96,62 @@ class Journal {
   };
   Status status() const;
 
-  // Syncs what was appended, writes the end marker, and ends the thread. Returns what could not be
-  // written until `deadline`.
-  std::vector<QueuedBlock> Close(TimePoint deadline);
+  // Syncs what was appended, writes the end marker, and ends the thread. What cannot be written
+  // until `deadline` is dropped, answered with UNAVAILABLE. Later calls do nothing.
+  void Close(TimePoint deadline);
+
+ private:
+  // Somebody who waits for an entry to be synced; on his stack.
+  struct Waiter {
+    bool done = false;
+    absl::Status status;
+  };
+  struct Pending {
+    JournalEntry entry;
+    Waiter* waiter = nullptr;
+  };
+
+  Journal(Env* env, DiskBudget* disk, Clock* clock, Options options, RecoveredJournal found);
+  absl::Status AppendAndWait(JournalEntry entry);
+
+  // The thread.
+  void Run();
+  bool AwaitWork(std::vector<Pending>* group);  // false: closed, and nothing is left
+  TimePoint NextDuty() const;
+  void DoDuties();
+  void WriteMark();
+  void WriteAll(std::vector<Pending> group);
+  void Publish(absl::Span<Pending> synced);
+  void FailWaiters(const absl::Status& status, std::vector<Pending>* group, size_t from);
+  void Answer(const absl::Status& status, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AwaitRetry();  // false: not before the end
+  void Drop(absl::Span<Pending> group);
+  void Note(const absl::Status& error);
+
+  Clock* const clock_;
+  const Options options_;
+  SegmentIndex index_;
+  JournalWriter writer_;  // the thread's
+  JournalReader reader_;
+  Synced synced_;           // the thread's
+  Backoff backoff_;         // the thread's
+  TimePoint duties_from_;   // the thread's: no trimming or marking before, after a failure
+  TimePoint reserve_from_;  // the thread's: as duties_from_, for the reserve
+  TimePoint last_write_;    // the thread's
+  std::thread thread_;      // Start's and Close's
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  CondVar waiter_done_;
+  JournalState recovered_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Pending> pending_ ABSL_GUARDED_BY(mutex_);
+  Lsn next_lsn_ ABSL_GUARDED_BY(mutex_);
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  uint64_t failed_syncs_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool trim_asked_ ABSL_GUARDED_BY(mutex_) = false;
+  bool running_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint close_deadline_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace batchsql

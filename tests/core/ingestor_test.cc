@@ -22,8 +22,9 @@ class IngestorTest {
       targets.push_back(
           std::make_unique<Target>(name, "fake", 2, [this] { return database.MakeExecutor(); }));
     }
-    ingestor = std::make_unique<Ingestor>(std::move(options), std::move(targets), &budget, &metrics,
-                                          &clock);
+    ingestor = std::make_unique<Ingestor>(std::move(options), std::move(targets),
+                                          Ingestor::Resources{Env::System(), &disk, &budget,
+                                                              &metrics, &clock});
   }
 
   static Ingestor::TableRule Rule(std::string target, std::string table) {
@@ -40,6 +41,7 @@ class IngestorTest {
   FakeDatabase database{TestTableAB()};
   Metrics metrics{{}, &clock};
   Budget budget{1'000};
+  DiskBudget disk{1'000};
   std::unique_ptr<Ingestor> ingestor;
 };
 
