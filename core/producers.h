@@ -72,6 +72,8 @@ class Producers {
   // Of an answer that is still kept, else none.
   std::vector<RowRejection> refused(std::string_view producer_id, uint64_t sequence) const;
   void Forget(std::string_view producer_id);
+  // For another numbering: every answer's LSNs become 0, which is always committed.
+  void ForgetLsns();
   // Forgets producers whose last answer is older; returns how many.
   size_t ForgetOlder(uint64_t time_ms);
 
