@@ -25,10 +25,10 @@ LATE_SECONDS = 10
 class Run:
     """`settings` are the command line's. Prints what it does; totals are in `total` and `world`."""
 
-    def __init__(self, kind, settings, through=None):
+    def __init__(self, kind, settings):
         self.kind, self.settings = kind, settings
         self.with_journal = settings.journal != "none"
-        self.world = worlds.World(kind, self.with_journal, settings.sabotage, through)
+        self.world = worlds.World(kind, self.with_journal, settings.sabotage, settings.pgbouncer)
         self.total = judge.Verdict()
         self.failures = []
         self.plan = (plans.aimed_at(settings.sabotage, kind, self.with_journal)

@@ -57,11 +57,7 @@ def torture(settings):
     """The exit status: of the worst database."""
     status = PASSED
     for kind in kinds_of(settings):
-        through = None
-        if settings.pgbouncer:
-            import pgbouncer
-            through = pgbouncer.PgBouncer
-        one = runs.Run(kind, settings, through)
+        one = runs.Run(kind, settings)
         one.run(time.monotonic() + 60 * settings.minutes)
         print(one.summary(), flush=True)
         if settings.expect_caught:

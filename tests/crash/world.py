@@ -15,12 +15,15 @@ import databases  # noqa: E402
 import fail_io  # noqa: E402
 import processes  # noqa: E402
 import proxy  # noqa: E402
+import servers  # noqa: E402
 import tables  # noqa: E402
 
 READY_SECONDS = 60
 KILL_SECONDS = 20
 MOVING_BACK_SHARE = 0.4  # Of the rounds.
 LONG_GRACE_MS, SHORT_GRACES_MS = 600_000, (0, 500)
+# A server that was away is tried again soon.
+BOUNCER_SETTINGS = {"server_login_retry": 1}
 JOURNAL, DATABASE = 0, 1  # The prefixes of fail_io's orders.
 
 
@@ -44,9 +47,9 @@ class TorturedDaemon(harness.Daemon):
 class World:
     """Entered once per run. `problems` are failures that the tables do not show; any thread adds."""
 
-    def __init__(self, kind, with_journal, sabotage=None, through=None):
+    def __init__(self, kind, with_journal, sabotage=None, pgbouncer=False):
         self.kind, self.with_journal, self.sabotage = kind, with_journal, sabotage
-        self._through = through  # A server between proxy and database: pgbouncer.
+        self._pgbouncer = pgbouncer  # It stands between the proxy and PostgreSQL.
         self.counts = collections.Counter()
         self.points = collections.Counter()
         self.problems = []
@@ -57,10 +60,7 @@ class World:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            self.database = databases.open_database(self.kind)
-            stack.callback(self.database.close)
-            self.server = getattr(self.database, "server", None)
-            self.proxy = self._open_proxy(stack) if self.server else None
+            self._open_database(stack)
             tables.create(self.database)
             path = None if self.server else self.database.path
             self.daemon = TorturedDaemon(self._configuration(random.Random(0)), path)
@@ -72,13 +72,20 @@ class World:
     def __exit__(self, *_):
         self._stack.close()
 
-    def _open_proxy(self, stack):
-        port = self.server.port
-        if self._through:
-            port = stack.enter_context(self._through(self.server)).port
-        opened = stack.enter_context(proxy.Proxy(("127.0.0.1", port)))
-        self.database.dsn = self.server.dsn.replace(f":{self.server.port}/", f":{opened.port}/")
-        return opened
+    def _open_database(self, stack):
+        self.proxy = bouncer = None
+        if self._pgbouncer:
+            bouncer = stack.enter_context(servers.PgBouncerServer(BOUNCER_SETTINGS))
+            self.database = databases.Postgres(bouncer.server)
+        else:
+            self.database = databases.open_database(self.kind)
+            stack.callback(self.database.close)
+        self.server = getattr(self.database, "server", None)
+        if self.server:
+            port = (bouncer or self.server).port
+            self.proxy = stack.enter_context(proxy.Proxy(("127.0.0.1", port)))
+            self.database.dsn = self.server.dsn.replace(f":{self.server.port}/",
+                                                        f":{self.proxy.port}/")
 
     def _configuration(self, random_):
         grace_ms = LONG_GRACE_MS if self.moves_back else random_.choice(SHORT_GRACES_MS)
