@@ -17,8 +17,8 @@ import world as worlds
 PROCESSES = 2
 RATE = 1200             # Rows per second and producer, while the daemon is up.
 FAULTS_END_SECONDS = 120  # A database that is starting, a snapshot that is copied.
-SETTLE_SECONDS = 90
-DRAIN_SECONDS = 90
+SETTLE_SECONDS = 60
+DRAIN_SECONDS = 60
 LATE_SECONDS = 10
 
 
@@ -115,7 +115,11 @@ class Run:
         try:
             processes.wait_until(self._is_drained, DRAIN_SECONDS, "empty queues")
         except TimeoutError as error:
-            self.world.problem(f"{error}:\n{self._status()}")
+            self.world.problem(str(error))
+        for table in self._status().tables:
+            if table.state != "running" or table.queued_rows:
+                self.world.problem(f"{table.table} is {table.state} with {table.queued_rows} rows "
+                                   f"queued, last error: {table.last_error}")
         return ledgers
 
     def _is_drained(self):
@@ -155,6 +159,7 @@ class Run:
             self.failures.extend(found)
             for text in found:
                 print(f"round {number}: {text}", flush=True)
+            print(f"round {number}: the daemon's last warnings:\n{self.world.warnings()}", flush=True)
 
     def _keep(self):
         if self.settings.keep_dir:

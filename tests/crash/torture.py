@@ -5,6 +5,7 @@ Run it by `./dev torture`; docs/testing.md tells what it does and how to read it
 """
 
 import argparse
+import os
 import pathlib
 import random
 import signal
@@ -17,6 +18,7 @@ import daemon as harness  # noqa: E402
 import plan as plans  # noqa: E402
 import processes  # noqa: E402
 import run as runs  # noqa: E402
+import templates  # noqa: E402
 
 KINDS = ("postgresql", "mysql", "sqlite")
 SABOTAGE_MINUTES = 2
@@ -72,9 +74,11 @@ def main():
     print(f"torture: seed={settings.seed} minutes={settings.minutes:g} "
           f"databases={','.join(kinds_of(settings))}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    if b"BATCHSQL_KILL_AT" not in pathlib.Path(harness.program()).read_bytes():
-        print("torture: this batchsqld has no fault points: build it with the preset `faults`",
-              file=sys.stderr)
+    os.environ.setdefault("BATCHSQL_BIN_DIR",
+                          str(templates.REPOSITORY / "build" / "faults" / "bin"))
+    daemon = pathlib.Path(harness.program())
+    if not daemon.exists() or b"BATCHSQL_KILL_AT" not in daemon.read_bytes():
+        print(f"torture: {daemon} has no fault points: build the preset `faults`", file=sys.stderr)
         return BROKEN
     try:
         return torture(settings)

@@ -174,6 +174,11 @@ class World:
                                        + processes.log_tail(self.daemon.log))
         processes.wait_until(self.daemon.is_ready, READY_SECONDS, "a daemon in order to be ready")
 
+    def warnings(self, lines=8):
+        """The end of the daemon's log, without what is no news."""
+        found = [line for line in self.daemon.log_text.splitlines() if "level=info" not in line]
+        return "\n".join(found[-lines:])
+
     def keep(self, folder):
         """Copies the daemon's folder for a person to look at."""
         shutil.copytree(self.daemon.folder, folder, dirs_exist_ok=True,
