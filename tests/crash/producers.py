@@ -50,7 +50,8 @@ class Feed:
         self._changed = threading.Condition()
         self._mode = "idle"
         self._due = time.monotonic()
-        self._bad_rows = {}  # Sequence → its bad rows, until it is acknowledged.
+        self._bad_rows = {}     # Sequence → its bad rows, until it is acknowledged.
+        self._repeated = set()  # Sequences sent more than once, until they are acknowledged.
         self._open_calls(channel)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -114,6 +115,8 @@ class Feed:
             self.ledger.next = request.sequence + 1
             self._due = max(self._due, time.monotonic() - BURST_SECONDS)
             self._due += request.count / self._rate
+        else:
+            self._repeated.add(request.sequence)
         if request.sequence > self.ledger.acked:
             self._bad_rows[request.sequence] = set(request.bad)
 
@@ -123,11 +126,19 @@ class Feed:
             self.ledger.problem(f"sequence {mark} is acknowledged, {self.ledger.next - 1} was sent")
         for sequence in range(self.ledger.acked + 1, min(mark + 1, self.ledger.next)):
             missing = self._bad_rows.pop(sequence, set())
+            repeated = sequence in self._repeated
+            self._repeated.discard(sequence)
             if missing and self._producer.level == rows.DATABASE:
-                self.ledger.problem(f"sequence {sequence}: refused rows {sorted(missing)} "
-                                    "are not in the answer")
+                self._note_untold(sequence, missing, repeated)
             self.ledger.acked = sequence
         self._changed.notify_all()
+
+    def _note_untold(self, sequence, missing, repeated):
+        """Refused rows that the answer at DATABASE does not tell. With the lock held."""
+        self.ledger.untold += len(missing)
+        if not repeated:
+            self.ledger.problem(f"sequence {sequence}: refused rows {sorted(missing)} are not in "
+                                "the answer")
 
     def _note_rejected(self, sequence, rejected):
         """Rows that the daemon says it refused. With the lock held."""

@@ -81,8 +81,21 @@ class Run:
         self.world.problems.clear()
         for feed in self._feeds:
             feed.begin()
-        self._torture(number, seconds)
-        return self._judge(self._settle())
+        self._phases = []
+        with self._phase("faults"):
+            self._torture(number, seconds)
+        with self._phase("mending"):
+            self.world.heal()
+        with self._phase("settling"):
+            ledgers = self._settle()
+        with self._phase("judging"):
+            return self._judge(ledgers)
+
+    @contextlib.contextmanager
+    def _phase(self, name):
+        begun = time.monotonic()
+        yield
+        self._phases.append(f"{name} {time.monotonic() - begun:.1f} s")
 
     def _torture(self, number, seconds):
         seed = f"{self.settings.seed}/round/{number}"
@@ -99,7 +112,6 @@ class Run:
             self.world.over.set()
             for thread in threads:
                 thread.join(FAULTS_END_SECONDS)
-        self.world.heal()
 
     def _settle(self):
         """Nothing new is sent, all that was sent is acknowledged, all that is queued is written."""
@@ -112,6 +124,8 @@ class Run:
                                    f"{ledger.producer.level}): {ledger.unknown} requests are not "
                                    f"acknowledged after {SETTLE_SECONDS} s of peace")
             self.world.problems.extend(ledger.problems)
+            for what in ("given_up", "repeated", "forged", "untold", "reopened"):
+                self.world.counts[what] += getattr(ledger, what)
         try:
             processes.wait_until(self._is_drained, DRAIN_SECONDS, "empty queues")
         except TimeoutError as error:
@@ -150,8 +164,8 @@ class Run:
             setattr(self.total, field, getattr(self.total, field) + getattr(verdict, field))
         self.total.acked.update(verdict.acked)
         counts = self.world.counts
-        acked = sum(verdict.acked.values())
-        print(f"round {number}: {seconds:.0f} s, acknowledged={acked} lost={verdict.lost} "
+        print(f"round {number}: {seconds:.0f} s ({', '.join(self._phases)}), "
+              f"acknowledged={sum(verdict.acked.values())} lost={verdict.lost} "
               f"doubled={verdict.doubled} reordered={verdict.reordered}; so far "
               + ", ".join(f"{name}={counts[name]}" for name in sorted(counts)), flush=True)
         found = verdict.samples + self.world.problems
