@@ -118,7 +118,10 @@ class Feed:
         else:
             self._repeated.add(request.sequence)
         if request.sequence > self.ledger.acked:
-            self._bad_rows[request.sequence] = set(request.bad)
+            # A later write of the key may stand for a bad one that never reached the database.
+            self._bad_rows[request.sequence] = {
+                idx for idx, fault in request.bad.items()
+                if fault != rows.BAD_AMOUNT or not self._producer.table.keyed}
 
     def _advance(self, mark):
         """Everything up to `mark` is acknowledged. With the lock held."""
@@ -142,9 +145,7 @@ class Feed:
 
     def _note_rejected(self, sequence, rejected):
         """Rows that the daemon says it refused. With the lock held."""
-        bad = self._bad_rows.get(sequence)
-        if bad is None:
-            bad = set(rows.Request(self._producer, sequence).bad)
+        bad = self._bad_rows.get(sequence, set())
         for entry in rejected:
             if entry.row in bad:
                 bad.discard(entry.row)

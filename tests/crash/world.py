@@ -183,3 +183,8 @@ class World:
         """Copies the daemon's folder for a person to look at."""
         shutil.copytree(self.daemon.folder, folder, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("*.so"))
+        slots = self.database.query(
+            f"SELECT {self.database.hexadecimal.format('pipeline')}, slot, epoch, range_from, "
+            "range_to, frontier FROM batchsql_watermark ORDER BY 1, 2")
+        pathlib.Path(folder, "watermark.txt").write_text(
+            "\n".join(" ".join(row) for row in slots), encoding="utf-8")
