@@ -1,5 +1,6 @@
 #include "core/producers.h"
 
+#define XXH_INLINE_ALL  // no library to link, and short inputs inline
 #include <xxhash.h>
 
 #include <algorithm>
