@@ -124,6 +124,12 @@ void Producers::Forget(std::string_view producer_id) {
   if (found != producers_.end()) producers_.erase(found);
 }
 
+void Producers::ForgetLsns() {
+  for (auto& [id, answers] : producers_) {
+    for (RequestAnswer& answer : answers) answer.first_lsn = answer.last_lsn = 0;
+  }
+}
+
 size_t Producers::ForgetOlder(uint64_t time_ms) {
   return std::erase_if(producers_, [time_ms](const auto& producer) {
     return producer.second.back().time_ms < time_ms;
