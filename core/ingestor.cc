@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/limit_error.h"
 #include "core/strings.h"
 
 namespace batchsql {
@@ -98,8 +99,8 @@ absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(std::string_view table) {
         absl::StrCat("the configuration has no table ", AsAbsl(table), " and no rule `*` for it"));
   }
   if (pipelines_.size() >= options_.tables_max) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the daemon serves limits.tables_max = ", options_.tables_max, " tables already"));
+    return NoneLeft(absl::StrCat("the daemon serves limits.tables_max = ", options_.tables_max,
+                                 " tables already"));
   }
   TableRule rule = *options_.any_table;
   // By its short name, unless that is another target's table.
