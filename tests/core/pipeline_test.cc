@@ -286,7 +286,8 @@ TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed
   MakeAndOpen();
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
-  REQUIRE(pipeline->Submit(std::move(block)).ok());
+  const absl::Status submitted = pipeline->Submit(std::move(block));
+  REQUIRE(submitted.ok());
   CHECK(budget.used_bytes() == 1'000);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);
