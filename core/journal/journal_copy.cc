@@ -200,9 +200,8 @@ class Adoption {
       return absl::OkStatus();
     }
     if (first < from_lsn_) {
-      return absl::InvalidArgumentError(absl::StrCat("LSN ", from_lsn_,
-                                                     " is within a request, of LSNs ", first,
-                                                     " to ", end_lsn_ - 1));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "LSN ", from_lsn_, " is within a request, of LSNs ", first, " to ", end_lsn_ - 1));
     }
     if (copy_ == nullptr) Begin();
     if (entry.type == RecordType::kLost) return absl::OkStatus();

@@ -29,8 +29,8 @@ std::string Describe(const JournalEntry& entry, const RecordHeader& record) {
   switch (entry.type) {
     case RecordType::kRequest: {
       const QueuedBlock& request = *entry.request;
-      std::string line = absl::StrCat("request lsn=", request.first_lsn(), "..",
-                                      request.last_lsn(), " rows=", request.rows.rows(),
+      std::string line = absl::StrCat("request lsn=", request.first_lsn(), "..", request.last_lsn(),
+                                      " rows=", request.rows.rows(),
                                       " level=", std::string(LevelName(request.level)));
       if (request.answer.producer_id.empty()) return line;
       absl::StrAppend(&line, Producer(request.answer.producer_id),
@@ -41,8 +41,8 @@ std::string Describe(const JournalEntry& entry, const RecordHeader& record) {
     case RecordType::kLost:
       return absl::StrCat("lost lsn=", record.lsn, "..", entry.request->last_lsn());
     case RecordType::kClaim:
-      return absl::StrCat("claim epoch=", entry.claim.epoch, " token=",
-                          UuidText(entry.claim.token), " held=", entry.claim.held ? 1 : 0);
+      return absl::StrCat("claim epoch=", entry.claim.epoch, " token=", UuidText(entry.claim.token),
+                          " held=", entry.claim.held ? 1 : 0);
     case RecordType::kForget:
       return absl::StrCat("forget", Producer(entry.producer_id));
     case RecordType::kRefused:
@@ -56,13 +56,12 @@ std::string Describe(const JournalEntry& entry, const RecordHeader& record) {
 
 std::string DescribeSegment(const ScanEvent& event) {
   const SegmentHeader& header = *event.header;
-  return absl::StrCat(
-      "segment number=", header.number, " id=", UuidText(header.id), " first_lsn=",
-      header.first_lsn, " previous=", header.previous_number, ":", header.previous_end,
-      " header_bytes=", event.bytes,
-      " table=", header.schema == nullptr ? "-" : header.schema->name().ToString(),
-      " columns=", header.schema == nullptr ? 0 : header.schema->columns().size(),
-      " producers=", header.producers.size(), " claims=", header.claims.size());
+  return absl::StrCat("segment number=", header.number, " id=", UuidText(header.id),
+                      " first_lsn=", header.first_lsn, " previous=", header.previous_number, ":",
+                      header.previous_end, " header_bytes=", event.bytes,
+                      " table=", header.schema == nullptr ? "-" : header.schema->name().ToString(),
+                      " columns=", header.schema == nullptr ? 0 : header.schema->columns().size(),
+                      " producers=", header.producers.size(), " claims=", header.claims.size());
 }
 
 std::string Describe(const ScanEvent& event) {

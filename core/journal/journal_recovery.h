@@ -22,8 +22,9 @@ struct RecoveredJournal {
 // kForWriting also syncs what an earlier process wrote, so that more can be built on it.
 enum class Recover : uint8_t { kForWriting, kReadOnly };
 
-// Reads the journal without changing it. DATA_LOSS: damage; the message names segment, offset and the command to repair it. FAILED_PRECONDITION: of a
-// newer version. Streams: memory does not grow with the journal.
+// Reads the journal without changing it. DATA_LOSS: damage; the message names segment, offset and
+// the command to repair it. FAILED_PRECONDITION: of a newer version. Streams: memory does not grow
+// with the journal.
 absl::StatusOr<RecoveredJournal> RecoverJournal(Env* env, const std::string& directory,
                                                 Recover recover = Recover::kForWriting);
 

@@ -26,9 +26,9 @@ struct ScanEvent {
   std::string problem;
   Lsn first_lsn = 0;  // kLost: both ends included
   Lsn last_lsn = 0;
-  SegmentHeader* header = nullptr;             // kSegment; may be moved from
-  const RecordHeader* record = nullptr;        // kRecord
-  JournalEntry* entry = nullptr;               // kRecord, with its rows; may be moved from
+  SegmentHeader* header = nullptr;       // kSegment; may be moved from
+  const RecordHeader* record = nullptr;  // kRecord
+  JournalEntry* entry = nullptr;         // kRecord, with its rows; may be moved from
 };
 
 // Reads a whole journal and goes on behind damage. Changes nothing. An error is the visitor's, or

@@ -31,7 +31,8 @@ bool LiveADay(JournalFixture& journal) {
   return true;
 }
 
-TEST_CASE("Every write, sync, rename and removal may fail once, and nothing that was synced is lost") {
+TEST_CASE(
+    "Every write, sync, rename and removal may fail once, and nothing that was synced is lost") {
   uint64_t operations = 0;
   uint64_t survived = 0;
   for (uint64_t n = 1; n == 1 || n <= operations + 1; ++n) {
@@ -198,7 +199,8 @@ TEST_CASE("What cannot be written until the deadline of Close is answered UNAVAI
   journal.env.FailAlways("sync");
   QueuedBlock block = TestRequest(JournalTable(), 1, 1);
   absl::Status answered;
-  block.receipt = Receipt([&](AckLevel, const RequestOutcome& outcome) { answered = outcome.status; });
+  block.receipt =
+      Receipt([&](AckLevel, const RequestOutcome& outcome) { answered = outcome.status; });
   REQUIRE(journal.journal().Append(block).ok());
   journal.AwaitError();
   journal.journal().Close(journal.clock.Now());

@@ -147,7 +147,8 @@ TEST_CASE("Producers are forgotten, and answers completed, across crashes and ro
   JournalFixture journal(16 << 10);
   REQUIRE(journal.Open().ok());
   journal.AppendAndAwait(3, 1);
-  REQUIRE(journal.journal().AppendRefused("producer-1", 1, {{2, "a", RejectReason::kConstraint, ""}})
+  REQUIRE(journal.journal()
+              .AppendRefused("producer-1", 1, {{2, "a", RejectReason::kConstraint, ""}})
               .ok());
   if (GENERATE(false, true)) Fill(journal, 60);  // another segment
   REQUIRE(journal.journal().AppendClaim({1, {1}, false}).ok());
