@@ -58,6 +58,7 @@ class Daemon:
         self.arguments = list(arguments)
         self.environment = dict(environment or {})
         self.wait_ready = wait_ready
+        self.exit_code = None  # Of the last life that ended; negative: the signal that killed it.
         self._process = None
 
     def __enter__(self):
@@ -98,6 +99,11 @@ class Daemon:
         return self._process.pid if self._process else None
 
     @property
+    def has_ended(self):
+        """True when nothing runs, also where it ended by itself and nobody waited for it yet."""
+        return self._process is None or self._process.poll() is not None
+
+    @property
     def log_text(self):
         """All it wrote so far, over every start of this Daemon."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
@@ -135,9 +141,9 @@ class Daemon:
 
     def wait(self, seconds=STOP_SECONDS):
         """Waits for its end; returns its exit code (negative: the signal that killed it)."""
-        code = self._process.wait(seconds)
-        self._process = None
-        return code
+        self._process.wait(seconds)
+        self._reap()
+        return self.exit_code
 
     def stop(self, seconds=STOP_SECONDS):
         """SIGTERM: it drains and ends. Returns its exit code."""
@@ -175,5 +181,5 @@ class Daemon:
 
     def _reap(self):
         if self._process is not None:
-            self._process.wait()
+            self.exit_code = self._process.wait()
             self._process = None
