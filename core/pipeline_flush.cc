@@ -75,7 +75,8 @@ struct Pipeline::Flush {
   Backoff probes;
   int failures = 0;
   int unknown_errors = 0;
-  bool order_tried = false;  // rows that miss what they refer to had a second chance
+  bool order_tried = false;  // rows that miss what they refer to had their second chance
+  bool order_due = false;    // they are to have it
 };
 
 void Pipeline::RunFlush(Work work) {
@@ -179,6 +180,7 @@ absl::Status Pipeline::KeepRefused(Flush& flush, absl::Span<const RowFailure> fa
         return failure.error.reason == RejectReason::kForeignKey;
       });
   if (misses_another && !std::exchange(flush.order_tried, true)) {
+    flush.order_due = true;
     return absl::AbortedError("rows refer to rows that may come later");
   }
   return absl::OkStatus();
@@ -201,6 +203,9 @@ Pipeline::AttemptResult Pipeline::HandleFenced(Flush& flush) {
 }
 
 Pipeline::AttemptResult Pipeline::HandleFailure(Flush& flush, const DatabaseError& error) {
+  if (std::exchange(flush.order_due, false)) {
+    return Retry(flush, {ErrorClass::kReconnect, "order", "", RejectReason::kNone, ""});
+  }
   Log(LogLevel::kWarning, "flush failed",
       {{"table", options_.label},
        {"class", std::string(ErrorClassName(error.error_class))},
