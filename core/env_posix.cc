@@ -59,8 +59,7 @@ class PosixFile : public File {
     absl::Span<iovec> rest = absl::MakeSpan(vectors);
     while (!rest.empty()) {
       const int count = static_cast<int>(std::min<size_t>(rest.size(), IOV_MAX));
-      const ssize_t written =
-          pwritev(descriptor_, rest.data(), count, static_cast<off_t>(offset));
+      const ssize_t written = pwritev(descriptor_, rest.data(), count, static_cast<off_t>(offset));
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) return Error(written < 0 ? errno : EIO, "write", path_);
       offset += static_cast<uint64_t>(written);

@@ -110,7 +110,9 @@ class RowBlock {
   ColumnEntry Entry(size_t index) const;
   bool IsSound(const TableSchema& schema) const;
   bool IsSoundColumn(const ColumnEntry& entry, const TableSchema& schema) const;
-  bool Holds(uint64_t offset, uint64_t bytes) const { return offset <= size_ && bytes <= size_ - offset; }
+  bool Holds(uint64_t offset, uint64_t bytes) const {
+    return offset <= size_ && bytes <= size_ - offset;
+  }
 
   std::unique_ptr<char[]> buffer_;
   size_t size_ = 0;

@@ -14,7 +14,9 @@ constexpr Duration kRetryBase = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(5);
 constexpr Duration kDutyRetry = std::chrono::seconds(1);
 
-absl::Status Closed() { return absl::UnavailableError("the journal is closed"); }
+absl::Status Closed() {
+  return absl::UnavailableError("the daemon is stopping: the journal is closed");
+}
 
 absl::Status CannotWrite(const absl::Status& status) {
   const std::string text = absl::StrCat("the journal cannot be written: ", status.message());
@@ -67,9 +69,8 @@ Journal::Journal(Env* env, DiskBudget* disk, Clock* clock, Options options, Reco
     : clock_(clock),
       options_(std::move(options)),
       index_(std::move(found.segments)),
-      writer_(env, disk,
-              {options_.directory, options_.segment_bytes, options_.first_segment_bytes}, found.tip,
-              found.reserve_bytes, &index_),
+      writer_(env, disk, {options_.directory, options_.segment_bytes, options_.first_segment_bytes},
+              found.tip, found.reserve_bytes, &index_),
       reader_(env, options_.directory, found.tip.id, &index_),
       backoff_(kRetryBase, kRetryMax, found.tip.next_lsn),
       duties_from_(clock->Now()),
@@ -101,9 +102,9 @@ absl::Status Journal::Append(QueuedBlock& block) {
   if (!error_.ok()) return error_;
   const uint64_t numbers = std::max<uint64_t>(1, block.rows.rows());
   if (block.first_lsn() != next_lsn_ || block.last_lsn() != next_lsn_ + numbers - 1) {
-    return absl::InternalError(
-        absl::StrCat("LSNs ", block.first_lsn(), " to ", block.last_lsn(), " for ",
-                     block.rows.rows(), " rows, where ", next_lsn_, " follows"));
+    return absl::InternalError(absl::StrCat("LSNs ", block.first_lsn(), " to ", block.last_lsn(),
+                                            " for ", block.rows.rows(), " rows, where ", next_lsn_,
+                                            " follows"));
   }
   next_lsn_ = block.last_lsn() + 1;
   pending_.push_back({RequestEntry(std::move(block)), nullptr});
@@ -175,10 +176,9 @@ void Journal::Close(TimePoint deadline) {
   std::vector<Pending> rest;
   {
     MutexLock lock(mutex_);
-    rest = std::move(pending_);
-    pending_.clear();
+    rest.swap(pending_);
   }
-  Drop(absl::MakeSpan(rest));  // only where the thread was never started
+  Drop(absl::MakeSpan(rest));
 }
 
 void Journal::Run() {
@@ -275,30 +275,29 @@ void Journal::WriteAll(std::vector<Pending> group) {
 void Journal::Publish(absl::Span<Pending> synced) {
   std::vector<QueuedBlock> requests;
   for (Pending& one : synced) {
-    if (one.waiter != nullptr) {
-      MutexLock lock(mutex_);
-      one.waiter->done = true;
-      waiter_done_.NotifyAll();
-    } else if (one.entry.request.has_value()) {
-      requests.push_back(*std::move(one.entry.request));
-    }
+    if (one.entry.request.has_value()) requests.push_back(*std::move(one.entry.request));
+    if (one.waiter == nullptr) continue;
+    MutexLock lock(mutex_);
+    Answer(absl::OkStatus(), one.waiter);
   }
   if (!requests.empty()) synced_(std::move(requests));
+}
+
+void Journal::Answer(const absl::Status& status, Waiter* waiter) {
+  if (waiter == nullptr) return;
+  waiter->status = status;
+  waiter->done = true;
+  waiter_done_.NotifyAll();
 }
 
 // Those who wait may try again themselves.
 void Journal::FailWaiters(const absl::Status& status, std::vector<Pending>* group, size_t from) {
   MutexLock lock(mutex_);
-  for (size_t i = from; i < group->size(); ++i) {
-    Waiter* const waiter = (*group)[i].waiter;
-    if (waiter == nullptr) continue;
-    waiter->status = status;
-    waiter->done = true;
-  }
-  waiter_done_.NotifyAll();
-  group->erase(std::remove_if(group->begin() + static_cast<std::ptrdiff_t>(from), group->end(),
-                              [](const Pending& one) { return one.waiter != nullptr; }),
-               group->end());
+  const auto begin = group->begin() + static_cast<std::ptrdiff_t>(from);
+  for (auto one = begin; one != group->end(); ++one) Answer(status, one->waiter);
+  group->erase(
+      std::remove_if(begin, group->end(), [](const Pending& one) { return one.waiter != nullptr; }),
+      group->end());
 }
 
 bool Journal::AwaitRetry() {
@@ -313,15 +312,10 @@ bool Journal::AwaitRetry() {
 }
 
 void Journal::Drop(absl::Span<Pending> group) {
-  const absl::Status status =
-      absl::UnavailableError("the daemon stopped before the journal could be written");
   for (Pending& one : group) {
-    if (one.entry.request.has_value()) one.entry.request->receipt.Finish({status, {}});
-    if (one.waiter == nullptr) continue;
+    if (one.entry.request.has_value()) one.entry.request->receipt.Finish({Closed(), {}});
     MutexLock lock(mutex_);
-    one.waiter->status = status;
-    one.waiter->done = true;
-    waiter_done_.NotifyAll();
+    Answer(Closed(), one.waiter);
   }
 }
 

@@ -54,8 +54,8 @@ class Journal {
   // Called on the journal's thread, in LSN order, with requests that are synced.
   using Synced = absl::AnyInvocable<void(std::vector<QueuedBlock> group)>;
 
-  // Opens the directory's journal or makes one. DATA_LOSS: it is damaged; the message names segment,
-  // offset and the command to repair it. FAILED_PRECONDITION: written by a newer version.
+  // Opens the directory's journal or makes one. DATA_LOSS: it is damaged; the message names
+  // segment, offset and the command to repair it. FAILED_PRECONDITION: written by a newer version.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(Env* env, DiskBudget* disk, Clock* clock,
                                                        Options options);
   ~Journal();
@@ -123,6 +123,7 @@ class Journal {
   void WriteAll(std::vector<Pending> group);
   void Publish(absl::Span<Pending> synced);
   void FailWaiters(const absl::Status& status, std::vector<Pending>* group, size_t from);
+  void Answer(const absl::Status& status, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AwaitRetry();  // false: not before the end
   void Drop(absl::Span<Pending> group);
   void Note(const absl::Status& error);
@@ -132,12 +133,12 @@ class Journal {
   SegmentIndex index_;
   JournalWriter writer_;  // the thread's
   JournalReader reader_;
-  Synced synced_;              // the thread's
-  Backoff backoff_;            // the thread's
-  TimePoint duties_from_;      // the thread's: no trimming or marking before, after a failure
-  TimePoint reserve_from_;     // the thread's: as duties_from_, for the reserve
-  TimePoint last_write_;       // the thread's
-  std::thread thread_;         // Start's and Close's
+  Synced synced_;           // the thread's
+  Backoff backoff_;         // the thread's
+  TimePoint duties_from_;   // the thread's: no trimming or marking before, after a failure
+  TimePoint reserve_from_;  // the thread's: as duties_from_, for the reserve
+  TimePoint last_write_;    // the thread's
+  std::thread thread_;      // Start's and Close's
 
   mutable Mutex mutex_;
   CondVar wake_;

@@ -9,7 +9,10 @@ namespace batchsql {
 namespace {
 
 QueuedBlock EmptyBlock(RequestAnswer answer, AckLevel level) {
-  return {RowBlock(), nullptr, std::move(answer), {}, Receipt(nullptr), level, {}, {}};
+  QueuedBlock block;
+  block.answer = std::move(answer);
+  block.level = level;
+  return block;
 }
 
 bool ReadRequest(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes,
@@ -46,6 +49,7 @@ bool ReadFields(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes
     case RecordType::kClaim:
       entry->claim.epoch = in.U64();
       in.Bytes(entry->claim.token);
+      entry->claim.held = in.U8() != 0;
       return true;
     case RecordType::kForget:
       entry->producer_id = in.String();
@@ -54,7 +58,7 @@ bool ReadFields(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes
       RequestAnswer answer = ReadAnswer(in);
       entry->producer_id = std::move(answer.producer_id);
       entry->sequence = answer.sequence;
-      entry->refused = std::move(answer.rejected);
+      entry->refused = std::move(answer.refused);
       return true;
     }
     case RecordType::kEndMarker:
@@ -63,7 +67,9 @@ bool ReadFields(const RecordHeader& header, ByteReader& in, uint32_t* rows_bytes
   return false;
 }
 
+// A claim is marked twice: when it is about to be made, and when it is held.
 void AddClaim(const ClaimMark& claim, std::vector<ClaimMark>* claims) {
+  if (!claims->empty() && claims->back().epoch == claim.epoch) claims->pop_back();
   claims->push_back(claim);
   if (claims->size() > kClaimsKept) claims->erase(claims->begin());
 }
@@ -115,6 +121,7 @@ void AppendBody(const JournalEntry& entry, std::string* bytes) {
     case RecordType::kClaim:
       out.U64(entry.claim.epoch);
       out.Bytes(entry.claim.token);
+      out.U8(entry.claim.held ? 1 : 0);
       return;
     case RecordType::kForget:
       out.String(entry.producer_id);
@@ -123,7 +130,7 @@ void AppendBody(const JournalEntry& entry, std::string* bytes) {
       RequestAnswer answer;
       answer.producer_id = entry.producer_id;
       answer.sequence = entry.sequence;
-      answer.rejected = entry.refused;
+      answer.refused = entry.refused;
       AppendAnswer(answer, out);
       return;
     }
@@ -187,7 +194,7 @@ void Advance(const JournalEntry& entry, JournalTip* tip) {
       tip->producers.Forget(entry.producer_id);
       return;
     case RecordType::kRefused:
-      tip->producers.AddRefused(entry.producer_id, entry.sequence, entry.refused);
+      tip->producers.SetRefused(entry.producer_id, entry.sequence, entry.refused);
       return;
     case RecordType::kEndMarker:
       return;

@@ -35,8 +35,8 @@ void AppendBody(const JournalEntry& entry, std::string* bytes);
 // The rows as they follow the body; empty but for kRequest.
 absl::Span<const char> RowsOf(const JournalEntry& entry);
 
-// The entry that a body tells, without its rows, which are `*rows_bytes` behind the body. DATA_LOSS:
-// malformed, or its numbers contradict the header's.
+// The entry that a body tells, without its rows, which are `*rows_bytes` behind the body.
+// DATA_LOSS: malformed, or its numbers contradict the header's.
 absl::StatusOr<JournalEntry> DecodeBody(const RecordHeader& header, std::string_view body,
                                         uint32_t* rows_bytes);
 // Puts the rows into a request that DecodeBody made. DATA_LOSS.

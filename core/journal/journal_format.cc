@@ -46,6 +46,7 @@ void AppendClaims(const std::vector<ClaimMark>& claims, ByteWriter& out) {
   for (const ClaimMark& claim : claims) {
     out.U64(claim.epoch);
     out.Bytes(claim.token);
+    out.U8(claim.held ? 1 : 0);
   }
 }
 
@@ -56,6 +57,7 @@ std::vector<ClaimMark> ReadClaims(ByteReader& in) {
     ClaimMark& claim = claims.emplace_back();
     claim.epoch = in.U64();
     in.Bytes(claim.token);
+    claim.held = in.U8() != 0;
   }
   return claims;
 }
@@ -118,7 +120,8 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
 }
 
 absl::StatusOr<uint64_t> SegmentHeaderBytes(std::string_view start) {
-  if (start.size() < kSectorBytes || !start.starts_with(kMagic)) return Malformed("no magic number");
+  if (start.size() < kSectorBytes || !start.starts_with(kMagic))
+    return Malformed("no magic number");
   const uint64_t size = Load<uint32_t>(start.data() + 12);
   if (size == 0 || size % kSectorBytes != 0 || size > kHeaderBytesMax) {
     return Malformed("impossible size");
@@ -135,9 +138,9 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   }
   const auto version = Load<uint32_t>(bytes.data() + 8);
   if (version != kJournalVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the journal has format version ", version, "; this program knows version ",
-                     kJournalVersion));
+    return absl::FailedPreconditionError(absl::StrCat("the journal has format version ", version,
+                                                      "; this program knows version ",
+                                                      kJournalVersion));
   }
   return ReadFields(ByteReader(bytes.substr(kHeaderChecksumEnd)));
 }

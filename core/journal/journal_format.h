@@ -22,7 +22,9 @@ inline constexpr uint64_t kHeaderBytesMax = 1 << 30;  // of a segment
 inline constexpr size_t kRecordHeaderBytes = 48;
 inline constexpr size_t kClaimsKept = 64;
 
-constexpr uint64_t AlignUp(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
+constexpr uint64_t AlignUp(uint64_t bytes, uint64_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
 
 enum class RecordType : uint8_t {
   kRequest = 1,
@@ -39,8 +41,8 @@ struct SegmentHeader {
   uint64_t number = 0;
   Lsn first_lsn = 1;
   uint64_t first_group = 1;
-  uint64_t previous_number = 0;  // 0: none
-  uint64_t previous_end = 0;     // bytes of the previous segment that count
+  uint64_t previous_number = 0;               // 0: none
+  uint64_t previous_end = 0;                  // bytes of the previous segment that count
   std::shared_ptr<const TableSchema> schema;  // null before the first request
   Producers producers;
   std::vector<ClaimMark> claims;
@@ -55,7 +57,7 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
 // "0000000000000001.segment"
 std::string SegmentFileName(uint64_t number);
 std::optional<uint64_t> ParseSegmentFileName(std::string_view name);
-inline constexpr std::string_view kNewSuffix = ".new";      // a segment until its header is synced
+inline constexpr std::string_view kNewSuffix = ".new";       // a segment until its header is synced
 inline constexpr std::string_view kReserveName = "reserve";  // disk space kept for bad times
 
 struct RecordHeader {

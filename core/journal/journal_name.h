@@ -15,7 +15,8 @@ struct JournalOwner {
   bool operator==(const JournalOwner&) const = default;
 };
 
-// A directory name: target, schema and table, parted by dots; every other byte than letters, digits,
+// A directory name: target, schema and table, parted by dots; every other byte than letters,
+// digits,
 // `_` and `-` as `%` and two hexadecimal digits.
 std::string JournalDirectoryName(const JournalOwner& owner);
 // nullopt: no such name.

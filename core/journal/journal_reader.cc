@@ -9,10 +9,9 @@
 namespace batchsql {
 
 absl::Status JournalReader::Damage(const SegmentIndex::Place& place, uint64_t offset) const {
-  return absl::DataLossError(
-      absl::StrCat("damaged journal: ", SegmentPath(directory_, place.segment), ", offset ", offset,
-                   ": bad record; to save the rest: batchsql journal repair ", directory_,
-                   " --out NEW-DIR"));
+  return absl::DataLossError(absl::StrCat(
+      "damaged journal: ", SegmentPath(directory_, place.segment), ", offset ", offset,
+      ": bad record; to save the rest: batchsql journal repair ", directory_, " --out NEW-DIR"));
 }
 
 absl::StatusOr<JournalReader::Cursor> JournalReader::OpenAt(const SegmentIndex::Place& place,
@@ -56,7 +55,8 @@ absl::StatusOr<std::vector<QueuedBlock>> JournalReader::Read(Lsn from, uint64_t 
 absl::StatusOr<std::vector<QueuedBlock>> JournalReader::ReadRequests(
     const SegmentIndex::Place& place, Lsn from, uint64_t bytes_max, Cursor* cursor) {
   constexpr uint64_t kReadAheadBytes = uint64_t{64} << 10;
-  const size_t window = std::min<uint64_t>(SegmentReader::kWindowBytes, bytes_max + kReadAheadBytes);
+  const size_t window =
+      std::min<uint64_t>(SegmentReader::kWindowBytes, bytes_max + kReadAheadBytes);
   SegmentReader reader(cursor->file.get(), RecordSeed(id_, place.segment), cursor->position.offset,
                        place.end, window);
   std::vector<QueuedBlock> requests;

@@ -81,8 +81,7 @@ absl::Status Recovery::CheckChain(const std::vector<Segment>& segments) {
     const SegmentHeader& before = segments[i - 1].header.header;
     const SegmentHeader& header = segments[i].header.header;
     if (header.number != before.number + 1) {
-      return Damage(header.number, 0,
-                    absl::StrCat("segment ", before.number + 1, " is missing"));
+      return Damage(header.number, 0, absl::StrCat("segment ", before.number + 1, " is missing"));
     }
     if (header.id != before.id) return Damage(header.number, 0, "it is of another journal");
     if (header.previous_number != before.number ||

@@ -25,17 +25,17 @@ class JournalWriter {
     // Segments begin small and double: a table with few rows takes little disk.
     uint64_t first_segment_bytes = uint64_t{1} << 20;
   };
-  // `tip` and `index` as recovered; `index` must outlive the writer. The first group goes into a new
-  // segment.
-  JournalWriter(Env* env, DiskBudget* disk, Options options, JournalTip tip,
-                uint64_t reserve_bytes, SegmentIndex* index);
+  // `tip` and `index` as recovered; `index` must outlive the writer. The first group goes into a
+  // new segment.
+  JournalWriter(Env* env, DiskBudget* disk, Options options, JournalTip tip, uint64_t reserve_bytes,
+                SegmentIndex* index);
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
   ~JournalWriter();
 
   // Writes and syncs the first few of the entries as one group; returns how many. Error: none of
-  // them is in the journal, and the segment that failed ends where its last group did; the next call
-  // begins a new one. RESOURCE_EXHAUSTED: no space, within the budget or at all.
+  // them is in the journal, and the segment that failed ends where its last group did; the next
+  // call begins a new one. RESOURCE_EXHAUSTED: no space, within the budget or at all.
   absl::StatusOr<size_t> Write(absl::Span<const JournalEntry* const> entries);
 
   // Removes the segments that were committed before `before`; the last only where that gives back
@@ -78,7 +78,7 @@ class JournalWriter {
   uint64_t next_bytes_;         // size of the next
   uint64_t reserve_bytes_;
   uint64_t reserve_needed_;
-  uint64_t owned_bytes_ = 0;      // of the disk budget
+  uint64_t owned_bytes_ = 0;       // of the disk budget
   bool removal_unsynced_ = false;  // a removed segment may come back after a crash
   uint64_t failed_syncs_ = 0;
   GroupBuffer group_;

@@ -163,10 +163,9 @@ absl::StatusOr<TableSchema> ParseSchema(std::string_view bytes) {
   ByteReader in(bytes);
   Parts parts;
   if (!ReadParts(in, &parts)) return absl::DataLossError("the schema is malformed");
-  absl::StatusOr<TableSchema> schema =
-      TableSchema::Create(std::move(parts.name), std::move(parts.columns),
-                          std::move(parts.primary_key), std::move(parts.unique_keys),
-                          std::move(parts.rule));
+  absl::StatusOr<TableSchema> schema = TableSchema::Create(
+      std::move(parts.name), std::move(parts.columns), std::move(parts.primary_key),
+      std::move(parts.unique_keys), std::move(parts.rule));
   if (!schema.ok()) return absl::DataLossError("the schema contradicts itself");
   return schema;
 }

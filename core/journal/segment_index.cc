@@ -47,9 +47,8 @@ absl::StatusOr<std::optional<SegmentIndex::Place>> SegmentIndex::Find(Lsn lsn) c
   if (lsn < entries_.front().segment.first_lsn) {
     return absl::OutOfRangeError(absl::StrCat("LSN ", lsn, " is no longer in the journal"));
   }
-  const auto entry =
-      std::find_if(entries_.begin(), entries_.end(),
-                   [lsn](const Entry& one) { return lsn < one.segment.next_lsn; });
+  const auto entry = std::find_if(entries_.begin(), entries_.end(),
+                                  [lsn](const Entry& one) { return lsn < one.segment.next_lsn; });
   const SegmentInfo& segment = entry->segment;
   const auto after = std::upper_bound(
       segment.positions.begin(), segment.positions.end(), lsn,

@@ -14,15 +14,16 @@
 
 namespace batchsql {
 
-// A segment's header, and how many bytes it has. DATA_LOSS, FAILED_PRECONDITION, or the file's error.
+// A segment's header, and how many bytes it has. DATA_LOSS, FAILED_PRECONDITION, or the file's
+// error.
 struct SizedSegmentHeader {
   SegmentHeader header;
   uint64_t bytes = 0;
 };
 absl::StatusOr<SizedSegmentHeader> ReadSegmentHeader(File& file);
 
-// Reads the records of one segment one after the other, through a window of bounded size. One thread
-// at a time.
+// Reads the records of one segment one after the other, through a window of bounded size. One
+// thread at a time.
 class SegmentReader {
  public:
   static constexpr size_t kWindowBytes = size_t{1} << 20;
@@ -51,7 +52,8 @@ class SegmentReader {
     uint64_t bytes = 0;  // up to the last that is not zero
   };
   absl::StatusOr<Rest> Inspect();
-  // Moves to the next record whose header is valid, behind offset(); to the end where there is none.
+  // Moves to the next record whose header is valid, behind offset(); to the end where there is
+  // none.
   absl::Status SkipBad();
 
  private:

@@ -14,6 +14,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "executors/mysql/errors.h"
 
 namespace batchsql {
@@ -53,7 +54,8 @@ constexpr char kIsolation[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMM
 
 constexpr char kServerFacts[] =
     "SELECT @@GLOBAL.max_allowed_packet, VERSION(), @@GLOBAL.innodb_flush_log_at_trx_commit, "
-    "@@GLOBAL.log_bin, @@GLOBAL.sync_binlog";
+    "@@GLOBAL.log_bin, @@GLOBAL.sync_binlog, @@GLOBAL.innodb_doublewrite, "
+    "CONCAT(@@GLOBAL.hostname, ':', @@GLOBAL.port, ':', @@GLOBAL.server_id), CONNECTION_ID()";
 
 void SetIfGiven(sql::ConnectOptionsMap& options, const char* name, const std::string& value) {
   if (!value.empty()) options[name] = sql::SQLString(value);
@@ -105,19 +107,32 @@ MySqlRow ReadRow(sql::ResultSet& results, uint32_t columns) {
   return row;
 }
 
-// The setting innodb_flush_log_at_trx_commit=3 is MariaDB's and as durable as 1.
+// The setting innodb_flush_log_at_trx_commit=3 is MariaDB's and as durable as 1. The doublewrite
+// buffer is told as a number or, by newer servers, as a word.
 std::string WeakDurability(const MySqlRow& facts) {
   const std::string flush = facts[2].value_or("");
   const bool logs_binary = facts[3].value_or("0") != "0";
   const std::string sync = facts[4].value_or("");
-  std::string weak;
+  const std::string doublewrite = facts[5].value_or("");
+  std::vector<std::string> weak;
   if (flush != "1" && flush != "3") {
-    absl::StrAppend(&weak, "innodb_flush_log_at_trx_commit=", flush);
+    weak.push_back(absl::StrCat("innodb_flush_log_at_trx_commit=", flush));
   }
-  if (logs_binary && sync != "1") {
-    absl::StrAppend(&weak, weak.empty() ? "" : " ", "sync_binlog=", sync);
+  if (logs_binary && sync != "1") weak.push_back(absl::StrCat("sync_binlog=", sync));
+  if (doublewrite == "0" || doublewrite == "OFF" || doublewrite == "DETECT_ONLY") {
+    weak.push_back(absl::StrCat("innodb_doublewrite=", doublewrite));
   }
-  return weak;
+  return absl::StrJoin(weak, " ");
+}
+
+std::unique_ptr<sql::PreparedStatement> PrepareWith(sql::Connection& connection,
+                                                    const std::string& sql,
+                                                    absl::Span<const std::string_view> parameters) {
+  std::unique_ptr<sql::PreparedStatement> prepared(connection.prepareStatement(sql));
+  for (uint32_t i = 0; i < parameters.size(); ++i) {
+    prepared->setString(i + 1, sql::SQLString(parameters[i].data(), parameters[i].size()));
+  }
+  return prepared;
 }
 
 }  // namespace
@@ -181,12 +196,15 @@ DatabaseError MySqlConnection::SetUpSession() {
 DatabaseError MySqlConnection::ReadServerFacts() {
   std::vector<MySqlRow> rows;
   if (DatabaseError error = Query(kServerFacts, {}, &rows); !error.ok()) return error;
-  if (rows.size() != 1 || !absl::SimpleAtoi(rows[0][0].value_or(""), &server_.packet_bytes_max)) {
+  if (rows.size() != 1 || !absl::SimpleAtoi(rows[0][0].value_or(""), &server_.packet_bytes_max) ||
+      !absl::SimpleAtoi(rows[0][7].value_or(""), &server_.session_id)) {
     return MySqlError(2027, "the server did not tell its settings");
   }
   server_.is_mariadb = rows[0][1].value_or("").find("MariaDB") != std::string::npos;
   server_.weak_durability = WeakDurability(rows[0]);
-  return {};
+  server_.name = rows[0][6].value_or("");
+  // MySQL has no such setting. A stopped process must not hold its slot for ever.
+  return server_.is_mariadb ? Execute("SET SESSION idle_transaction_timeout=60") : DatabaseError();
 }
 
 DatabaseError MySqlConnection::Execute(const std::string& sql) {
@@ -207,14 +225,24 @@ DatabaseError MySqlConnection::Query(const std::string& sql,
     if (parameters.empty()) {
       results.reset(statement_->executeQuery(sql));
     } else {
-      prepared.reset(connection_->prepareStatement(sql));
-      for (uint32_t i = 0; i < parameters.size(); ++i) {
-        prepared->setString(i + 1, sql::SQLString(parameters[i].data(), parameters[i].size()));
-      }
+      prepared = PrepareWith(*connection_, sql, parameters);
       results.reset(prepared->executeQuery());
     }
     const uint32_t columns = results->getMetaData()->getColumnCount();
     while (results->next()) rows->push_back(ReadRow(*results, columns));
+  });
+}
+
+DatabaseError MySqlConnection::Change(const std::string& sql,
+                                      absl::Span<const std::string_view> parameters,
+                                      uint64_t* rows) {
+  return CatchMySqlErrors([&] {
+    EnterDriver();
+    if (parameters.empty()) {
+      *rows = static_cast<uint64_t>(statement_->executeUpdate(sql));
+    } else {
+      *rows = static_cast<uint64_t>(PrepareWith(*connection_, sql, parameters)->executeUpdate());
+    }
   });
 }
 

@@ -12,6 +12,7 @@
 #include "core/executor.h"
 #include "executors/mysql/dsn.h"
 #include "executors/mysql/mysql_executor.h"
+#include "executors/shared/sql_session.h"
 
 namespace sql {
 class Connection;
@@ -35,14 +36,16 @@ DatabaseError CatchMySqlErrors(Fn&& fn) {
   }
 }
 
-// A row of a result, as text.
-using MySqlRow = std::vector<std::optional<std::string>>;
+using MySqlRow = TextRow;
 
 struct MySqlServerFacts {
   uint64_t packet_bytes_max = 0;
   bool is_mariadb = false;
   // Settings under which the server may forget what it has committed, for the log; empty: none.
   std::string weak_durability;
+  // Which server this is, and what it calls this session.
+  std::string name;
+  uint64_t session_id = 0;
 };
 
 // One open session, set up so that both servers refuse what they would otherwise change in silence.
@@ -61,6 +64,9 @@ class MySqlConnection {
   DatabaseError Execute(const std::string& sql);
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       std::vector<MySqlRow>* rows);
+  // As Query, for a statement that changes rows: how many.
+  DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
+                       uint64_t* rows);
   DatabaseError Prepare(const std::string& sql, std::unique_ptr<sql::PreparedStatement>* statement);
 
  private:

@@ -73,6 +73,17 @@ class Describer {
     return names;
   }
 
+  // Only InnoDB can take a flush back whole.
+  absl::Status CheckTable() {
+    absl::StatusOr<MySqlRow> table = ReadTable();
+    if (!table.ok()) return table.status();
+    const std::string type = (*table)[0].value_or("");
+    const std::string engine = (*table)[1].value_or("");
+    if (type != "BASE TABLE") return Refuse(absl::StrCat("is a ", type, ", not a base table"));
+    if (engine != "InnoDB") return Refuse(absl::StrCat("has engine ", engine, ", not InnoDB"));
+    return absl::OkStatus();
+  }
+
  private:
   absl::StatusOr<std::vector<MySqlRow>> Query(const std::string& sql) {
     const std::string_view parameters[] = {name_.schema, name_.name};
@@ -93,17 +104,6 @@ class Describer {
       return absl::NotFoundError(absl::StrCat("no table ", name_.ToString()));
     }
     return std::move(rows->front());
-  }
-
-  // Only InnoDB can take a flush back whole.
-  absl::Status CheckTable() {
-    absl::StatusOr<MySqlRow> table = ReadTable();
-    if (!table.ok()) return table.status();
-    const std::string type = (*table)[0].value_or("");
-    const std::string engine = (*table)[1].value_or("");
-    if (type != "BASE TABLE") return Refuse(absl::StrCat("is a ", type, ", not a base table"));
-    if (engine != "InnoDB") return Refuse(absl::StrCat("has engine ", engine, ", not InnoDB"));
-    return absl::OkStatus();
   }
 
   absl::StatusOr<absl::flat_hash_set<std::string>> ReadJsonChecks() {
@@ -217,6 +217,11 @@ class Describer {
 absl::StatusOr<TableSchema> DescribeMySqlTable(MySqlConnection& connection, const TableName& name,
                                                const WriteRule& rule, DatabaseError* error) {
   return Describer(connection, name, error).Describe(rule);
+}
+
+absl::Status CheckMySqlTableKind(MySqlConnection& connection, const TableName& name,
+                                 DatabaseError* error) {
+  return Describer(connection, name, error).CheckTable();
 }
 
 absl::StatusOr<std::set<std::string>> ListMySqlColumns(MySqlConnection& connection,

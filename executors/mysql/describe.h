@@ -16,6 +16,10 @@ namespace batchsql {
 absl::StatusOr<TableSchema> DescribeMySqlTable(MySqlConnection& connection, const TableName& name,
                                                const WriteRule& rule, DatabaseError* error);
 
+// As Describe of the table: NOT_FOUND, or FAILED_PRECONDITION unless it is an InnoDB table.
+absl::Status CheckMySqlTableKind(MySqlConnection& connection, const TableName& name,
+                                 DatabaseError* error);
+
 // Names of the table's columns; NOT_FOUND when there is no such table.
 absl::StatusOr<std::set<std::string>> ListMySqlColumns(MySqlConnection& connection,
                                                        const TableName& name, DatabaseError* error);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "executors/shared/sql_session.h"
 
 namespace batchsql {
 namespace {
@@ -110,17 +111,7 @@ std::string_view MySqlColumnInMessage(std::string_view message) {
 }
 
 absl::Status MySqlStatus(const DatabaseError& error) {
-  if (error.ok()) return absl::OkStatus();
-  const std::string text =
-      absl::StrCat("database error ", error.code, error.message.empty() ? "" : ": ", error.message);
-  switch (error.error_class) {
-    case ErrorClass::kRetry:
-    case ErrorClass::kReconnect:
-    case ErrorClass::kUnknown:
-      return absl::UnavailableError(text);
-    default:
-      return absl::FailedPreconditionError(text);
-  }
+  return StatusOfError(error, "database error");
 }
 
 }  // namespace batchsql

@@ -1,10 +1,13 @@
 #include "executors/mysql/mysql_executor.h"
 
+#include <chrono>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "core/log.h"
 #include "executors/mysql/connection.h"
 #include "executors/mysql/describe.h"
@@ -12,6 +15,7 @@
 #include "executors/mysql/errors.h"
 #include "executors/mysql/row_writer.h"
 #include "executors/mysql/sql_text.h"
+#include "executors/shared/own_tables.h"
 #include "executors/shared/write_session.h"
 
 namespace batchsql {
@@ -20,6 +24,31 @@ namespace {
 constexpr int kDeadlock = 1213;
 constexpr int kNoSuchSavepoint = 1305;
 constexpr int kDuplicateColumn = 1060;
+
+constexpr OwnTablesDialect kDialect = {.bytes_before = "x'",
+                                       .bytes_after = "'",
+                                       .hex_before = "HEX(",
+                                       .hex_after = ")",
+                                       .lock = " FOR UPDATE",
+                                       .parameter = "?",
+                                       .parameter_type = "",
+                                       .update_from = false,
+                                       .insert_new_after = ""};
+
+// Names are bytes: a collation would take some that differ, in case or trailing spaces, for equal.
+constexpr char kCreateWatermark[] =
+    "CREATE TABLE IF NOT EXISTS batchsql_watermark (pipeline BINARY(16) NOT NULL, "
+    "slot INT NOT NULL, epoch BIGINT NOT NULL, token BINARY(16) NOT NULL, "
+    "range_from BIGINT NOT NULL, range_to BIGINT NOT NULL, frontier BIGINT NOT NULL, "
+    "attempt BIGINT NOT NULL, updated_at DATETIME NOT NULL, PRIMARY KEY (pipeline, slot)) "
+    "ENGINE=InnoDB";
+constexpr char kCreateProducers[] =
+    "CREATE TABLE IF NOT EXISTS batchsql_producers (table_name VARBINARY(255) NOT NULL, "
+    "producer VARBINARY(255) NOT NULL, last_sequence BIGINT NOT NULL, "
+    "updated_at DATETIME NOT NULL, PRIMARY KEY (table_name, producer)) ENGINE=InnoDB";
+
+// A read-only server refuses it, and lets a locking SELECT pass.
+constexpr char kProbeForWriting[] = "UPDATE batchsql_watermark SET slot = slot WHERE 1 = 0";
 
 bool HasCode(const DatabaseError& error, int code) { return error.code == std::to_string(code); }
 
@@ -75,7 +104,42 @@ class MySqlExecutor final : public Executor, private WriteSession {
     return absl::OkStatus();
   }
 
-  WriteOutcome Write(const WritePlan& plan) override { return RunWrite(*this, plan); }
+  absl::StatusOr<std::vector<SlotRow>> ReadSlots(const Uuid& pipeline) override {
+    if (absl::Status status = MySqlStatus(EnsureConnected()); !status.ok()) return status;
+    const absl::Status found = CheckOwnTable(kWatermarkTable);
+    if (absl::IsNotFound(found)) return std::vector<SlotRow>();
+    if (!found.ok()) return found;
+    return ReadSlotRows(*this, kDialect, pipeline);
+  }
+
+  absl::Status Claim(const SlotClaim& claim) override {
+    absl::Status status = EnsureOwnTable(kWatermarkTable, kCreateWatermark);
+    if (!status.ok()) return status;
+    status = RunClaim(*this, kDialect, claim);
+    Disconnect();  // BeginLocking has left its limit in the session
+    return status;
+  }
+
+  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
+      const TableName& table, absl::Span<const std::string> producer_ids) override {
+    absl::Status status = EnsureOwnTable(kProducersTable, kCreateProducers);
+    if (!status.ok()) return status;
+    return ReadProducerRows(*this, kDialect, table, producer_ids);
+  }
+
+  WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
+                     KeepFailures keep) override {
+    return RunWrite(*this, plan, progress, keep);
+  }
+
+  absl::StatusOr<Resolution> Resolve(const SlotMove& move) override {
+    Disconnect();
+    if (absl::Status status = MySqlStatus(EnsureConnected()); !status.ok()) return status;
+    EndLostSession();
+    absl::StatusOr<Resolution> resolution = RunResolve(*this, kDialect, move);
+    Disconnect();  // as in Claim
+    return resolution;
+  }
 
   bool connected() const override { return connection_ != nullptr; }
 
@@ -95,6 +159,35 @@ class MySqlExecutor final : public Executor, private WriteSession {
     return HasCode(error, kDuplicateColumn) ? absl::OkStatus() : MySqlStatus(error);
   }
 
+  absl::Status CheckOwnTable(std::string_view name) {
+    DatabaseError error;
+    absl::Status status = CheckMySqlTableKind(*connection_, {"", std::string(name)}, &error);
+    Note(error);
+    return status;
+  }
+
+  absl::Status EnsureOwnTable(std::string_view name, const std::string& create) {
+    if (absl::Status status = MySqlStatus(EnsureConnected()); !status.ok()) return status;
+    absl::Status found = CheckOwnTable(name);
+    return absl::IsNotFound(found) ? MySqlStatus(Execute(create)) : found;
+  }
+
+  // Session numbers are not used again while the server runs; after a restart they are, so a server
+  // that is another one, or younger than the session, is left alone. What KILL answers tells
+  // nothing: the lock on the slot's row is what counts.
+  void EndLostSession() {
+    if (!lost_ || lost_->server != connection_->server().name) return;
+    std::vector<MySqlRow> uptime;
+    if (!Query("SHOW GLOBAL STATUS LIKE 'Uptime'", {}, &uptime).ok() || uptime.empty()) return;
+    int64_t seconds = 0;
+    const auto age = std::chrono::steady_clock::now() - lost_->opened;
+    if (!absl::SimpleAtoi(uptime[0].at(1).value_or(""), &seconds) ||
+        std::chrono::seconds(seconds + 1) < age) {
+      return;
+    }
+    static_cast<void>(connection_->Execute(absl::StrCat("KILL ", lost_->session_id)));
+  }
+
   DatabaseError EnsureConnected() {
     if (connection_ != nullptr) return {};
     if (!address_.ok()) {
@@ -107,13 +200,13 @@ class MySqlExecutor final : public Executor, private WriteSession {
       return error;
     }
     writer_ = std::make_unique<MySqlRowWriter>(*connection_, options_.statement_rows_max);
-    WarnOnce();
+    opened_ = std::chrono::steady_clock::now();
+    WarnIfWeak();
     return {};
   }
 
-  void WarnOnce() {
-    if (warned_ || connection_->server().weak_durability.empty()) return;
-    warned_ = true;
+  void WarnIfWeak() {
+    if (connection_->server().weak_durability.empty()) return;
     Log(LogLevel::kWarning, "the server may lose committed rows when it loses power",
         {{"target", address_->ToString()}, {"settings", connection_->server().weak_durability}});
   }
@@ -146,11 +239,47 @@ class MySqlExecutor final : public Executor, private WriteSession {
             RejectReason::kNone, ""};
   }
 
-  DatabaseError Begin() override {
+  DatabaseError StartTransaction() {
     if (DatabaseError error = EnsureConnected(); !error.ok()) return error;
     DatabaseError error = Execute("START TRANSACTION");
     in_transaction_ = error.ok();
     return error;
+  }
+
+  DatabaseError Begin(const SlotMove& move, bool* moved) override {
+    lost_.reset();
+    if (DatabaseError error = StartTransaction(); !error.ok()) return error;
+    uint64_t rows = 0;
+    DatabaseError error = Change(MoveSlotSql(kDialect, move), {}, &rows);
+    *moved = rows == 1;
+    return error;
+  }
+
+  DatabaseError BeginLocking() override {
+    if (DatabaseError error = EnsureConnected(); !error.ok()) return error;
+    DatabaseError error =
+        Execute(absl::StrCat("SET SESSION innodb_lock_wait_timeout=", kLockWaitSeconds));
+    if (error.ok()) error = StartTransaction();
+    return error.ok() ? Execute(kProbeForWriting) : error;
+  }
+
+  DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
+                      std::vector<TextRow>* rows) override {
+    DatabaseError error = connection_->Query(sql, parameters, rows);
+    Note(error);
+    return error;
+  }
+
+  DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
+                       uint64_t* rows) override {
+    DatabaseError error = connection_->Change(sql, parameters, rows);
+    Note(error);
+    return error;
+  }
+
+  DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
+                              bool* moved) override {
+    return MoveProducerRows(*this, kDialect, table, moves, moved);
   }
 
   DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
@@ -187,6 +316,7 @@ class MySqlExecutor final : public Executor, private WriteSession {
       Rollback();
       return {WriteOutcome::Kind::kNotCommitted, std::move(error)};
     }
+    lost_ = {connection_->server().name, connection_->server().session_id, opened_};
     Disconnect();
     return {WriteOutcome::Kind::kInDoubt, std::move(error)};
   }
@@ -196,7 +326,15 @@ class MySqlExecutor final : public Executor, private WriteSession {
   std::unique_ptr<MySqlConnection> connection_;
   std::unique_ptr<MySqlRowWriter> writer_;  // with the connection
   bool in_transaction_ = false;
-  bool warned_ = false;
+  std::chrono::steady_clock::time_point opened_;
+
+  // The session whose COMMIT was not answered.
+  struct LostSession {
+    std::string server;
+    uint64_t session_id;
+    std::chrono::steady_clock::time_point opened;
+  };
+  std::optional<LostSession> lost_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "executors/postgresql/errors.h"
 
 namespace batchsql::postgresql {
@@ -36,6 +37,12 @@ std::string_view CellText(const Result& result, int row, int column) {
 
 int RowCount(const Result& result) { return PQntuples(result.get()); }
 int ColumnCount(const Result& result) { return PQnfields(result.get()); }
+uint64_t AffectedRows(const Result& result) {
+  const std::string_view count = PQcmdTuples(result.get());
+  uint64_t rows = 0;
+  std::from_chars(count.data(), count.data() + count.size(), rows);
+  return rows;
+}
 uint32_t ColumnTypeOid(const Result& result, int column) { return PQftype(result.get(), column); }
 int32_t ColumnTypeModifier(const Result& result, int column) {
   return PQfmod(result.get(), column);
@@ -167,11 +174,12 @@ DatabaseError Connection::RunForTag(const std::string& sql, std::string* tag) {
   return error;
 }
 
-DatabaseError Connection::Query(const std::string& sql, const std::vector<std::string>& parameters,
-                                Result* result) {
+DatabaseError Connection::Query(const std::string& sql,
+                                absl::Span<const std::string_view> parameters, Result* result) {
+  const std::vector<std::string> texts(parameters.begin(), parameters.end());
   std::vector<const char*> values;
-  values.reserve(parameters.size());
-  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+  values.reserve(texts.size());
+  for (const std::string& text : texts) values.push_back(text.c_str());
   if (PQsendQueryParams(conn_, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
                         nullptr, nullptr, 0) == 0) {
     return SendFailed();
@@ -199,9 +207,7 @@ DatabaseError Connection::EndCopy(uint64_t* rows) {
   std::vector<Result> results;
   if (DatabaseError error = Collect(&results); !error.ok()) return error;
   if (results.empty()) return LostError();
-  const std::string_view count = PQcmdTuples(results.back().get());
-  *rows = 0;
-  std::from_chars(count.data(), count.data() + count.size(), *rows);
+  *rows = AffectedRows(results.back());
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "core/executor.h"
 #include "executors/postgresql/link.h"
 
@@ -23,6 +24,8 @@ using Result = std::unique_ptr<pg_result, FreeResult>;
 std::string_view CellText(const Result& result, int row, int column);
 int RowCount(const Result& result);
 int ColumnCount(const Result& result);
+// Rows that an INSERT, UPDATE or DELETE changed.
+uint64_t AffectedRows(const Result& result);
 uint32_t ColumnTypeOid(const Result& result, int column);
 int32_t ColumnTypeModifier(const Result& result, int column);
 
@@ -40,7 +43,7 @@ class Connection {
   // Runs one or more statements, without parameters; the results of those that succeeded.
   DatabaseError Run(const std::string& sql, std::vector<Result>* results = nullptr);
   // Runs one statement with parameters $1, $2… in text, whose types the server infers.
-  DatabaseError Query(const std::string& sql, const std::vector<std::string>& parameters,
+  DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       Result* result);
   // As Run, and the command tag of the last statement.
   DatabaseError RunForTag(const std::string& sql, std::string* tag);

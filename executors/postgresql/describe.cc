@@ -211,6 +211,20 @@ absl::StatusOr<bool> TableExists(Connection& connection, const TableName& name) 
   return CellText(result, 0, 0) == "t";
 }
 
+absl::StatusOr<bool> OwnTableExists(Connection& connection, std::string_view name) {
+  Result result;
+  const std::string text(name);
+  DatabaseError error = connection.Query(
+      "SELECT relkind = 'r' AND relpersistence = 'p' FROM pg_catalog.pg_class "
+      "WHERE oid = pg_catalog.to_regclass($1)",
+      {text}, &result);
+  if (!error.ok()) return ToStatus(error, absl::StrCat("looking for ", text));
+  if (RowCount(result) == 0) return false;
+  if (CellText(result, 0, 0) == "t") return true;
+  return absl::FailedPreconditionError(
+      absl::StrCat(text, " must be a permanent, logged, plain table"));
+}
+
 absl::StatusOr<TableSchema> DescribeTable(Connection& connection, const TableName& name,
                                           const WriteRule& rule) {
   Describer describer(connection, name);

@@ -2,8 +2,7 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
-#include "core/strings.h"
+#include "executors/shared/sql_session.h"
 
 namespace batchsql::postgresql {
 namespace {
@@ -142,16 +141,7 @@ bool CommitErrorIsFinal(std::string_view code, bool idle) {
 }
 
 absl::Status ToStatus(const DatabaseError& error, std::string_view doing) {
-  const std::string text = absl::StrCat(AsAbsl(doing), ": ", error.code,
-                                        error.message.empty() ? "" : " ", error.message);
-  switch (error.error_class) {
-    case ErrorClass::kRetry:
-    case ErrorClass::kReconnect:
-    case ErrorClass::kUnknown:
-      return absl::UnavailableError(text);
-    default:
-      return absl::FailedPreconditionError(text);
-  }
+  return StatusOfError(error, doing);
 }
 
 }  // namespace batchsql::postgresql

@@ -1,6 +1,8 @@
 #include "executors/postgresql/flush_session.h"
 
+#include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "executors/postgresql/errors.h"
@@ -28,26 +30,79 @@ DatabaseError NoTransaction() {
 
 }  // namespace
 
-WriteOutcome FlushSession::Write(const WritePlan& plan, Connect connect) {
+WriteOutcome FlushSession::Write(const WritePlan& plan, const FlushProgress& progress,
+                                 KeepFailures keep) {
   plan_ = &plan;
-  connect_ = std::move(connect);
   pinned_columns_ = CarriedByPlan(plan);
-  WriteOutcome outcome = RunWrite(*this, plan);
+  WriteOutcome outcome = RunWrite(*this, plan, progress, keep);
   connection_ = nullptr;
   return outcome;
 }
 
-DatabaseError FlushSession::Begin() {
+DatabaseError FlushSession::Connected() {
+  DatabaseError error;
+  std::tie(connection_, error) = connect_();
+  return error;
+}
+
+// One round trip: BEGIN, the settings, the slot, the types.
+DatabaseError FlushSession::Begin(const SlotMove& move, bool* moved) {
   savepoint_is_set_ = false;
   stages_.clear();
   stages_made_ = 0;
-  DatabaseError error;
-  std::tie(connection_, error) = connect_();
-  if (!error.ok()) return error;
+  last_transaction_ = {};
+  if (DatabaseError error = Connected(); !error.ok()) return error;
+  std::string sql =
+      absl::StrCat(BeginTransaction(statement_timeout_ms_), "; ", MoveSlotSql(kOwnTables, move),
+                   " RETURNING ", TransactionColumns());
+  const bool pins = !plan_->groups.empty();
+  if (pins) absl::StrAppend(&sql, "; ", PinTypes(*plan_->schema, pinned_columns_));
   std::vector<Result> results;
-  error = connection_->Run(BeginFlush(*plan_->schema, pinned_columns_, statement_timeout_ms_),
-                           &results);
-  return error.ok() ? CheckPinned(results.back()) : error;
+  DatabaseError error = connection_->Run(sql, &results);
+  // The first result with columns is the slot's, whatever became of the statement behind it.
+  const auto slot = std::find_if(results.begin(), results.end(),
+                                 [](const Result& result) { return ColumnCount(result) > 0; });
+  if (slot == results.end()) return error;
+  *moved = RowCount(*slot) == 1;
+  if (!*moved) return {};
+  last_transaction_ = {std::string(CellText(*slot, 0, 0)), std::string(CellText(*slot, 0, 1))};
+  return error.ok() && pins ? CheckPinned(results.back()) : error;
+}
+
+DatabaseError FlushSession::BeginLocking() {
+  if (DatabaseError error = Connected(); !error.ok()) return error;
+  return connection_->Run(absl::StrCat(BeginTransaction(statement_timeout_ms_),
+                                       "; SET LOCAL lock_timeout = ", kLockWaitSeconds * 1'000));
+}
+
+DatabaseError FlushSession::Query(const std::string& sql,
+                                  absl::Span<const std::string_view> parameters,
+                                  std::vector<TextRow>* rows) {
+  if (connection_ == nullptr) {
+    if (DatabaseError error = Connected(); !error.ok()) return error;
+  }
+  Result result;
+  if (DatabaseError error = connection_->Query(sql, parameters, &result); !error.ok()) return error;
+  for (int row = 0; row < RowCount(result); ++row) {
+    TextRow& cells = rows->emplace_back();
+    for (int column = 0; column < ColumnCount(result); ++column) {
+      cells.emplace_back(CellText(result, row, column));
+    }
+  }
+  return {};
+}
+
+DatabaseError FlushSession::Change(const std::string& sql,
+                                   absl::Span<const std::string_view> parameters, uint64_t* rows) {
+  Result result;
+  DatabaseError error = connection_->Query(sql, parameters, &result);
+  if (error.ok()) *rows = AffectedRows(result);
+  return error;
+}
+
+DatabaseError FlushSession::MoveProducers(const TableName& table,
+                                          absl::Span<const ProducerMove> moves, bool* moved) {
+  return MoveProducerRows(*this, kOwnTables, table, moves, moved);
 }
 
 // Binary values of one type are taken for another without an error (int8 into float8), so the types

@@ -15,19 +15,36 @@
 
 namespace batchsql::postgresql {
 
-// One flush at a time on a connection that the executor owns. Keeps the encoder's buffer from one
-// flush to the next. One thread at a time.
+// One transaction at a time on a connection that the executor owns. Keeps the encoder's buffer from
+// one flush to the next. One thread at a time.
 class FlushSession : public WriteSession {
  public:
   // An open connection in no transaction, or why there is none. Called when a transaction begins.
   using Connect = std::function<std::pair<Connection*, DatabaseError>()>;
 
-  explicit FlushSession(int64_t statement_timeout_ms)
-      : statement_timeout_ms_(statement_timeout_ms) {}
+  FlushSession(int64_t statement_timeout_ms, Connect connect)
+      : statement_timeout_ms_(statement_timeout_ms), connect_(std::move(connect)) {}
 
-  WriteOutcome Write(const WritePlan& plan, Connect connect);
+  WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress, KeepFailures keep);
 
-  DatabaseError Begin() override;
+  // The connection is about to end.
+  void Forget() { connection_ = nullptr; }
+
+  // Names the last flush's transaction to the server; both empty: there was none.
+  struct Transaction {
+    std::string process;
+    std::string start;
+  };
+  const Transaction& last_transaction() const { return last_transaction_; }
+
+  DatabaseError Begin(const SlotMove& move, bool* moved) override;
+  DatabaseError BeginLocking() override;
+  DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
+                      std::vector<TextRow>* rows) override;
+  DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
+                       uint64_t* rows) override;
+  DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
+                              bool* moved) override;
   DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                           absl::Span<const RowRange> ranges) override;
   DatabaseError MakeConstraintsImmediate() override;
@@ -45,6 +62,7 @@ class FlushSession : public WriteSession {
     bool made_under_savepoint;  // goes when the savepoint is rolled back to
   };
 
+  DatabaseError Connected();
   DatabaseError CheckPinned(const Result& pinned) const;
   DatabaseError Copy(const std::string& sql, const WritePlan& plan,
                      absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges,
@@ -53,12 +71,13 @@ class FlushSession : public WriteSession {
                             absl::Span<const RowRange> ranges);
 
   const int64_t statement_timeout_ms_;
+  const Connect connect_;
   CopyEncoder encoder_;
 
   // Of the present flush.
   const WritePlan* plan_ = nullptr;
-  Connect connect_;
   std::vector<uint16_t> pinned_columns_;
+  Transaction last_transaction_;
   // Of the present transaction.
   Connection* connection_ = nullptr;
   bool savepoint_is_set_ = false;

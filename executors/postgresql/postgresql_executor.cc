@@ -29,7 +29,11 @@ bool IsDdlRace(std::string_view code) {
 class PostgresExecutor : public Executor {
  public:
   explicit PostgresExecutor(PostgresOptions options)
-      : options_(std::move(options)), flush_(options_.statement_timeout_ms) {}
+      : options_(std::move(options)),
+        session_(options_.statement_timeout_ms, [this]() -> std::pair<Connection*, DatabaseError> {
+          DatabaseError error = Open();
+          return {connection_.get(), std::move(error)};
+        }) {}
 
   absl::StatusOr<TableSchema> Describe(const TableName& name, const WriteRule& rule) override {
     if (absl::Status status = postgresql::CheckTableName(name); !status.ok()) return status;
@@ -66,26 +70,81 @@ class PostgresExecutor : public Executor {
     return RunDdl(postgresql::AddColumnsStatement(name, columns));
   }
 
-  WriteOutcome Write(const WritePlan& plan) override {
-    WriteOutcome outcome = flush_.Write(plan, [this]() -> std::pair<Connection*, DatabaseError> {
-      DatabaseError error = Open();
-      return {connection_.get(), std::move(error)};
-    });
+  absl::StatusOr<std::vector<SlotRow>> ReadSlots(const Uuid& pipeline) override {
+    if (absl::Status status = Connect(); !status.ok()) return status;
+    const absl::StatusOr<bool> exists = postgresql::OwnTableExists(*connection_, kWatermarkTable);
+    if (!exists.ok()) return DropIfLost(), exists.status();
+    if (!*exists) return std::vector<SlotRow>();
+    absl::StatusOr<std::vector<SlotRow>> rows =
+        ReadSlotRows(session_, postgresql::kOwnTables, pipeline);
+    DropIfLost();
+    return rows;
+  }
+
+  absl::Status Claim(const SlotClaim& claim) override {
+    absl::Status status = EnsureOwnTable(kWatermarkTable, postgresql::CreateWatermarkTable());
+    if (!status.ok()) return status;
+    status = RunClaim(session_, postgresql::kOwnTables, claim);
+    if (absl::IsUnknown(status)) Disconnect();
+    DropIfLost();
+    return status;
+  }
+
+  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
+      const TableName& table, absl::Span<const std::string> producer_ids) override {
+    absl::Status status = EnsureOwnTable(kProducersTable, postgresql::CreateProducersTable());
+    if (!status.ok()) return status;
+    auto moves = ReadProducerRows(session_, postgresql::kOwnTables, table, producer_ids);
+    DropIfLost();
+    return moves;
+  }
+
+  WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
+                     KeepFailures keep) override {
+    WriteOutcome outcome = session_.Write(plan, progress, keep);
     if (outcome.kind == WriteOutcome::Kind::kInDoubt) Disconnect();
     DropIfLost();
     return outcome;
   }
 
+  // The lock asks for a server that can be written: a standby refuses it (25006).
+  absl::StatusOr<Resolution> Resolve(const SlotMove& move) override {
+    Disconnect();
+    if (absl::Status status = Connect(); !status.ok()) return status;
+    EndLastTransaction();
+    absl::StatusOr<Resolution> resolution = RunResolve(session_, postgresql::kOwnTables, move);
+    DropIfLost();
+    return resolution;
+  }
+
   bool connected() const override { return connection_ != nullptr; }
-  void Disconnect() override { connection_.reset(); }
+  void Disconnect() override {
+    session_.Forget();
+    connection_.reset();
+  }
 
  private:
   // Opens the connection unless one is open and outside any transaction.
   DatabaseError Open() {
-    if (connection_ != nullptr && !connection_->IsIdle()) connection_.reset();
+    if (connection_ != nullptr && !connection_->IsIdle()) Disconnect();
     if (connection_ != nullptr) return {};
     return Connection::Open(options_.dsn, options_.connect_timeout_ms,
                             options_.statement_timeout_ms + kAnswerSlackMs, &connection_);
+  }
+
+  // What it answers tells nothing: the lock on the slot's row is what counts.
+  void EndLastTransaction() {
+    const postgresql::FlushSession::Transaction& last = session_.last_transaction();
+    if (last.process.empty()) return;
+    static_cast<void>(connection_->Run(postgresql::TerminateTransaction(last.process, last.start)));
+  }
+
+  // IF NOT EXISTS asks for the right to create even where nothing is to be created.
+  absl::Status EnsureOwnTable(std::string_view name, std::string_view create) {
+    if (absl::Status status = Connect(); !status.ok()) return status;
+    const absl::StatusOr<bool> exists = postgresql::OwnTableExists(*connection_, name);
+    if (!exists.ok()) return DropIfLost(), exists.status();
+    return *exists ? absl::OkStatus() : RunDdl(std::string(create));
   }
 
   absl::Status Connect() {
@@ -94,7 +153,7 @@ class PostgresExecutor : public Executor {
   }
 
   void DropIfLost() {
-    if (connection_ != nullptr && !connection_->IsAlive()) connection_.reset();
+    if (connection_ != nullptr && !connection_->IsAlive()) Disconnect();
   }
 
   absl::Status Run(const std::string& sql) {
@@ -133,7 +192,7 @@ class PostgresExecutor : public Executor {
 
   const PostgresOptions options_;
   std::unique_ptr<Connection> connection_;
-  postgresql::FlushSession flush_;
+  postgresql::FlushSession session_;
 };
 
 }  // namespace

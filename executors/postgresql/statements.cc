@@ -24,6 +24,14 @@ std::string OrdinalColumn(const TableSchema& schema) {
   return Quote(name);
 }
 
+// Longer than any pause of ours between two statements; a stopped process must not hold its slot
+// for ever.
+constexpr int64_t kIdleTimeoutMs = 60'000;
+
+std::string Microseconds(std::string_view time) {
+  return absl::StrCat("(extract(epoch FROM ", AsAbsl(time), ") * 1000000)::pg_catalog.int8");
+}
+
 std::string StageName(std::string_view stage) { return absl::StrCat("pg_temp.", Quote(stage)); }
 
 bool Contains(absl::Span<const uint16_t> columns, uint16_t index) {
@@ -131,11 +139,43 @@ std::string Quote(const TableName& name) {
                              : absl::StrCat(Quote(name.schema), ".", Quote(name.name));
 }
 
-std::string BeginFlush(const TableSchema& schema, absl::Span<const uint16_t> columns,
-                       int64_t statement_timeout_ms) {
+std::string BeginTransaction(int64_t statement_timeout_ms) {
   return absl::StrCat("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; ",
-                      "SET LOCAL statement_timeout = ", statement_timeout_ms, "; SELECT ",
-                      ColumnList(schema, columns), " FROM ONLY ", Quote(schema.name()), " LIMIT 0");
+                      "SET LOCAL statement_timeout = ", statement_timeout_ms,
+                      "; SET LOCAL idle_in_transaction_session_timeout = ", kIdleTimeoutMs);
+}
+
+std::string PinTypes(const TableSchema& schema, absl::Span<const uint16_t> columns) {
+  return absl::StrCat("SELECT ", ColumnList(schema, columns), " FROM ONLY ", Quote(schema.name()),
+                      " LIMIT 0");
+}
+
+std::string TransactionColumns() {
+  return absl::StrCat("pg_catalog.pg_backend_pid(), ", Microseconds("pg_catalog.now()"));
+}
+
+// Never another transaction: a pooler may have given the process to somebody else.
+std::string TerminateTransaction(std::string_view process, std::string_view start) {
+  return absl::StrCat(
+      "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity ",
+      "WHERE pid = ", AsAbsl(process), " AND ", Microseconds("xact_start"), " = ", AsAbsl(start));
+}
+
+// Few rows to a page, with room to be updated in place (HOT): they change with every flush.
+std::string_view CreateWatermarkTable() {
+  return "CREATE TABLE IF NOT EXISTS batchsql_watermark ("
+         "pipeline bytea NOT NULL CHECK (octet_length(pipeline) = 16), slot integer NOT NULL, "
+         "epoch bigint NOT NULL, token bytea NOT NULL CHECK (octet_length(token) = 16), "
+         "range_from bigint NOT NULL, range_to bigint NOT NULL, frontier bigint NOT NULL, "
+         "attempt bigint NOT NULL, updated_at timestamptz NOT NULL, "
+         "PRIMARY KEY (pipeline, slot)) WITH (fillfactor = 20)";
+}
+
+std::string_view CreateProducersTable() {
+  return "CREATE TABLE IF NOT EXISTS batchsql_producers ("
+         "table_name text COLLATE \"C\" NOT NULL, producer text COLLATE \"C\" NOT NULL, "
+         "last_sequence bigint NOT NULL, updated_at timestamptz NOT NULL, "
+         "PRIMARY KEY (table_name, producer)) WITH (fillfactor = 50)";
 }
 
 std::string CopyIntoTable(const TableSchema& schema, absl::Span<const uint16_t> columns) {

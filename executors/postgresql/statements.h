@@ -9,6 +9,7 @@
 #include "core/executor.h"
 #include "core/names.h"
 #include "core/table_schema.h"
+#include "executors/shared/own_tables.h"
 
 namespace batchsql::postgresql {
 
@@ -23,11 +24,30 @@ absl::Status CheckTableName(const TableName& name);
 std::string Quote(std::string_view name);
 std::string Quote(const TableName& name);
 
-// BEGIN, the settings of the transaction, and the statement that pins the columns' types until its
-// end: an ALTER TYPE must wait. (ONLY: a partition's types are its parent's, and a table of many
-// partitions need not lock them all.)
-std::string BeginFlush(const TableSchema& schema, absl::Span<const uint16_t> columns,
-                       int64_t statement_timeout_ms);
+// BEGIN and the settings of the transaction. A session that stands still in it is ended by the
+// server: it holds its slot.
+std::string BeginTransaction(int64_t statement_timeout_ms);
+
+// Pins the columns' types until the transaction's end: an ALTER TYPE must wait. (ONLY: a
+// partition's types are its parent's, and a table of many partitions need not lock them all.)
+std::string PinTypes(const TableSchema& schema, absl::Span<const uint16_t> columns);
+
+// Two columns that together name the transaction: its server process and its start.
+std::string TransactionColumns();
+// Ends that transaction's session, if it is still there.
+std::string TerminateTransaction(std::string_view process, std::string_view start);
+
+inline constexpr OwnTablesDialect kOwnTables = {.bytes_before = "pg_catalog.decode('",
+                                                .bytes_after = "', 'hex')",
+                                                .hex_before = "pg_catalog.encode(",
+                                                .hex_after = ", 'hex')",
+                                                .lock = " FOR UPDATE",
+                                                .parameter = "$",
+                                                .parameter_type = "::pg_catalog.text",
+                                                .update_from = true,
+                                                .insert_new_after = " ON CONFLICT DO NOTHING"};
+std::string_view CreateWatermarkTable();
+std::string_view CreateProducersTable();
 
 std::string CopyIntoTable(const TableSchema& schema, absl::Span<const uint16_t> columns);
 

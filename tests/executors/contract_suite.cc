@@ -16,6 +16,13 @@ std::atomic<uint32_t> next_table{0};
 
 }  // namespace
 
+std::string WithPort(const std::string& dsn, uint16_t port, uint16_t other) {
+  const std::string text = absl::StrCat(":", port, "/");
+  const size_t at = dsn.find(text, dsn.find('@'));
+  if (at == std::string::npos) throw std::runtime_error("the DSN does not name its port");
+  return absl::StrCat(dsn.substr(0, at), ":", other, dsn.substr(at + text.size() - 1));
+}
+
 std::string TestDatabase::OfPipeline(const Uuid& pipeline) const {
   std::string hex;
   for (const uint8_t byte : pipeline) absl::StrAppend(&hex, absl::Hex(byte, absl::kZeroPad2));

@@ -88,6 +88,9 @@ class TestDatabase {
   virtual bool has_deferred_constraints() const = 0;
 };
 
+// The DSN with another port. Throws when it does not name `port`.
+std::string WithPort(const std::string& dsn, uint16_t port, uint16_t other);
+
 // Implemented by each database's test: tests/executors/KIND_test_database.cc. Called for each test
 // case. Throws when the database cannot be reached: a missing server is a failure.
 std::unique_ptr<TestDatabase> MakeTestDatabase();

@@ -33,6 +33,11 @@ class MySqlTestDatabase final : public TestDatabase {
 
   std::unique_ptr<Executor> MakeExecutor() override { return MakeMySqlExecutor({.dsn = dsn_}); }
 
+  uint16_t port() const override { return ParseMySqlDsn(dsn_)->port; }
+  std::unique_ptr<Executor> MakeExecutorAt(uint16_t port) override {
+    return MakeMySqlExecutor({.dsn = WithPort(dsn_, this->port(), port)});
+  }
+
   bool KillConnections() override {
     for (const Row& row : Query(Others("ID"))) {
       // One that has ended meanwhile is an error (1094), and gone all the same.

@@ -13,6 +13,15 @@ namespace {
 // What the server knows the executors' connections by, and no one else's.
 std::string ExecutorsName() { return absl::StrCat("contract_", getpid()); }
 
+uint16_t PortOf(const std::string& dsn) {
+  const size_t host = dsn.find('@');
+  const size_t colon = dsn.find(':', host);
+  if (host == std::string::npos || colon == std::string::npos) {
+    throw std::runtime_error("the DSN names no port");
+  }
+  return static_cast<uint16_t>(std::stoi(dsn.substr(colon + 1)));
+}
+
 class PostgresTestDatabase : public TestDatabase {
  public:
   PostgresTestDatabase() : connection_(PostgresTestDsn()) {
@@ -42,6 +51,14 @@ class PostgresTestDatabase : public TestDatabase {
   std::unique_ptr<Executor> MakeExecutor() override {
     PostgresOptions options;
     options.dsn = PostgresTestDsn("application_name=" + ExecutorsName());
+    return MakePostgresExecutor(options);
+  }
+
+  uint16_t port() const override { return PortOf(PostgresTestDsn()); }
+  std::unique_ptr<Executor> MakeExecutorAt(uint16_t port) override {
+    PostgresOptions options;
+    options.dsn =
+        WithPort(PostgresTestDsn("application_name=" + ExecutorsName()), this->port(), port);
     return MakePostgresExecutor(options);
   }
 

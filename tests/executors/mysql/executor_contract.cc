@@ -307,6 +307,17 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a session killed in the middle of a batch le
   MustWrite(schema, {{{"id", I(1)}, {"v", I(1)}}});
 }
 
+TEST_CASE_METHOD(MySqlTest, "mysql: tables of our own that could lose rows are refused",
+                 "[mysql]") {
+  db().Execute("ALTER TABLE batchsql_watermark ENGINE=MyISAM");
+  const absl::StatusCode read = executor().ReadSlots(pipeline()).status().code();
+  const absl::StatusCode claimed = executor().Claim(NextClaim()).code();
+  db().Execute("ALTER TABLE batchsql_watermark ENGINE=InnoDB");
+  CHECK(read == absl::StatusCode::kFailedPrecondition);
+  CHECK(claimed == absl::StatusCode::kFailedPrecondition);
+  CHECK(executor().Claim(NextClaim()).ok());
+}
+
 TEST_CASE_METHOD(MySqlTest, "mysql: a table in a named database", "[mysql]") {
   const std::string table = NewTable("id INT PRIMARY KEY");
   const TableName name = {*db().Query("SELECT DATABASE()")[0][0], table};

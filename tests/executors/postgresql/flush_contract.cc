@@ -224,6 +224,26 @@ TEST_CASE_METHOD(PostgresFlushTest,
 }
 
 TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: tables of our own that could lose rows are refused", "[postgresql]") {
+  db().Execute("ALTER TABLE batchsql_watermark SET UNLOGGED");
+  const absl::StatusCode read = executor().ReadSlots(pipeline()).status().code();
+  const absl::StatusCode claimed = executor().Claim(NextClaim()).code();
+  db().Execute("ALTER TABLE batchsql_watermark SET LOGGED");
+  CHECK(read == absl::StatusCode::kFailedPrecondition);
+  CHECK(claimed == absl::StatusCode::kFailedPrecondition);
+  CHECK(executor().Claim(NextClaim()).ok());
+}
+
+// As a standby does.
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a server that cannot be written resolves nothing",
+                 "[postgresql]") {
+  PostgresOptions options;
+  options.dsn = PostgresTestDsn("options=-c%20default_transaction_read_only%3Don");
+  CHECK(MakePostgresExecutor(options)->Resolve(NextMove()).status().code() ==
+        absl::StatusCode::kUnavailable);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
                  "PostgreSQL: equal keys that differ in bytes are applied in order",
                  "[postgresql]") {
   const std::string table = NewTable("id NUMERIC PRIMARY KEY, a BIGINT");

@@ -49,9 +49,11 @@ TEST_CASE("insert copies straight into the table") {
 }
 
 TEST_CASE("A transaction sets only what ends with it, and pins the columns") {
-  CHECK(BeginFlush(Schema(Conflict::kInsert), kIdA, 7) ==
+  CHECK(BeginTransaction(7) ==
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; "
-        "SET LOCAL statement_timeout = 7; SELECT \"id\", \"a\" FROM ONLY \"s\".\"t\" LIMIT 0");
+        "SET LOCAL statement_timeout = 7; SET LOCAL idle_in_transaction_session_timeout = 60000");
+  CHECK(PinTypes(Schema(Conflict::kInsert), kIdA) ==
+        "SELECT \"id\", \"a\" FROM ONLY \"s\".\"t\" LIMIT 0");
 }
 
 TEST_CASE("ignore does nothing on a conflict") {

@@ -1,6 +1,9 @@
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -80,6 +83,66 @@ TEST_CASE_METHOD(SqliteTest, "A lock of another connection asks for a retry", "[
   CHECK(outcome.error.code == "SQLITE_BUSY");
   CHECK(created.code() == absl::StatusCode::kUnavailable);
   CHECK(WriteThrough(*impatient, PlanWrite(schema, {&block})).kind == Kind::kCommitted);
+}
+
+// The log may grow no further: what a transaction changed is written by its COMMIT.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(const std::string& path) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = std::filesystem::file_size(path);
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_CASE_METHOD(SqliteTest, "A COMMIT that fails is in doubt until the file has been read again",
+                 "[sqlite]") {
+  const std::string table = NewTableAB("t TEXT");
+  const auto schema = Describe(table);
+  MustWrite(schema, {{{"id", I(1)}}});
+  const SlotMove move = NextMove();
+  const RowBlock block = Block(*schema, {{{"id", I(2)}, {"t", T(std::string(100'000, 'x'))}}});
+  WriteOutcome outcome;
+  {
+    const FileSizeLimit limit(Path() + "-wal");
+    outcome = WriteThrough(executor(), PlanWrite(schema, {&block}), {move, {}});
+  }
+  INFO(outcome.error.code << " " << outcome.error.message);
+  CHECK(outcome.kind == Kind::kInDoubt);
+  CHECK_FALSE(executor().connected());
+  const absl::StatusOr<Resolution> resolution = executor().Resolve(move);
+  REQUIRE(resolution.ok());
+  CHECK(*resolution == Resolution::kNotCommitted);
+  CHECK(Count(table) == 1);
+  CHECK(WriteThrough(executor(), PlanWrite(schema, {&block}), {move, {}}).kind == Kind::kCommitted);
+  CHECK(Count(table) == 2);
+}
+
+TEST_CASE_METHOD(SqliteTest, "Claiming and resolving do not wait for a lock without end",
+                 "[sqlite]") {
+  const auto impatient = MakeSqliteExecutor({.path = Path(), .busy_timeout_ms = 1});
+  db().Execute("BEGIN IMMEDIATE");
+  const absl::Status claimed = impatient->Claim(NextClaim());
+  const absl::Status resolved = impatient->Resolve(NextMove()).status();
+  db().Execute("ROLLBACK");
+  CHECK(claimed.code() == absl::StatusCode::kUnavailable);
+  CHECK(resolved.code() == absl::StatusCode::kUnavailable);
+}
+
+TEST_CASE_METHOD(SqliteTest, "A view in the place of a table of our own is refused", "[sqlite]") {
+  db().Execute("DROP TABLE batchsql_watermark");
+  db().Execute("CREATE VIEW batchsql_watermark AS SELECT 1");
+  CHECK(executor().ReadSlots(pipeline()).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(executor().Claim(NextClaim()).code() == absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_CASE_METHOD(SqliteTest, "The table's own ON CONFLICT clauses do not act", "[sqlite]") {
