@@ -376,4 +376,9 @@ absl::Status DeadLetters::MoveOldest() {
   return absl::OkStatus();
 }
 
+DeadLetters::Totals DeadLetters::totals() const {
+  MutexLock lock(mutex_);
+  return {index_.live(), index_.replayed(), index_.live_by_reason(), disk_bytes_};
+}
+
 }  // namespace batchsql
