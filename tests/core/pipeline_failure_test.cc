@@ -112,7 +112,7 @@ TEST_CASE_METHOD(FailureTest, "A fatal error stops the pipeline for good, its qu
   CHECK(database.writes().size() == 1);
   CHECK(state() == PipelineState::kStopped);
   CHECK(Submit("late", 99).code() == absl::StatusCode::kUnavailable);
-  CHECK(pipeline->status().failed_rows == 30);
+  CHECK(pipeline->status().dead_lettered_rows == 30);
   CHECK(pipeline->status().rejected_rows == 1);
 }
 
@@ -186,7 +186,7 @@ TEST_CASE_METHOD(FailureTest, "A table altered under a batch has its rows checke
   CHECK(rows == Strings{"id=1 a=5", "id=4"});
   const PipelineStatus status = pipeline->status();
   CHECK(status.committed_rows == 2);
-  CHECK(status.failed_rows == 3);
+  CHECK(status.dead_lettered_rows == 3);
   CHECK(status.queued_rows == 0);
   CHECK(status.queued_bytes == 0);
   // Rows that are refused after they were accepted are not whole data.

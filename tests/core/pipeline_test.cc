@@ -85,7 +85,7 @@ TEST_CASE_METHOD(PipelineTest, "Rows that the database refused are told by their
   CHECK(DumpRejections(b.rejected) == Strings{"0 a foreign_key", "2 a foreign_key"});
   CHECK(b.rejected[0].detail == "the database refused the row: 23503");
   CHECK(pipeline->status().committed_rows == 8);
-  CHECK(pipeline->status().failed_rows == 2);
+  CHECK(pipeline->status().dead_lettered_rows == 2);
 }
 
 TEST_CASE_METHOD(PipelineTest, "Refused rows are told by the index of their request") {
