@@ -15,6 +15,7 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitRejected = 1;       // some rows were refused
 inline constexpr int kExitUsage = 2;          // wrong use, missing file, malformed input
 inline constexpr int kExitServer = 3;         // not reached, refused, or lost
+inline constexpr int kExitDamaged = 1;        // a journal has lost something
 inline constexpr int kExitInterrupted = 130;  // by the user, as shells have it
 
 struct ServerAddress {
@@ -72,5 +73,18 @@ struct GenerateCommand {
 
 // `batchsql generate`.
 int RunGenerate(const GenerateCommand& command);
+
+// Of the directory of one pipeline's journal, while no daemon has it open.
+struct JournalCommand {
+  std::string directory;
+  std::string out;        // repair, adopt: where the copy goes
+  uint64_t from_lsn = 0;  // adopt: leave out what comes before; 0: nothing
+};
+
+// `batchsql journal verify|dump|repair|adopt`.
+int RunJournalVerify(const JournalCommand& command);
+int RunJournalDump(const JournalCommand& command);
+int RunJournalRepair(const JournalCommand& command);
+int RunJournalAdopt(const JournalCommand& command);
 
 }  // namespace batchsql::cli

@@ -167,17 +167,42 @@ void AddLetters(CLI::App& app, LettersCommand* letters, Run* run) {
   purge->add_flag("--yes", letters->yes, "Do not ask back");
 }
 
+void AddJournal(CLI::App& app, JournalCommand* journal, Run* run) {
+  CLI::App* const command =
+      app.add_subcommand("journal", "Look at a pipeline's journal, or copy what is left of it");
+  command->require_subcommand(1);
+  const auto add = [&](const char* name, const char* what, int (*action)(const JournalCommand&)) {
+    CLI::App* const sub = command->add_subcommand(name, what);
+    sub->add_option("DIR", journal->directory, "The journal's directory; no daemon may use it")
+        ->required();
+    sub->callback([=] { *run = [=] { return action(*journal); }; });
+    return sub;
+  };
+  add("verify", "Read every record and say what is wrong", RunJournalVerify);
+  add("dump", "One line for every record, without rows' values", RunJournalDump);
+  CLI::App* const repair =
+      add("repair", "Copy what can be read, and list what is lost", RunJournalRepair);
+  CLI::App* const adopt =
+      add("adopt", "Copy under a new identity, numbered from 1", RunJournalAdopt);
+  for (CLI::App* sub : {repair, adopt}) {
+    sub->add_option("--out", journal->out, "The copy's directory: new or empty")->required();
+  }
+  adopt->add_option("--from-lsn", journal->from_lsn, "Leave out what comes before this LSN");
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Command-line client of batchsqld", "batchsql");
   app.set_version_flag("--version", std::string("batchsql ") + kVersion);
   app.require_subcommand(1);
   app.footer(
-      "Exit status: 0 done; 1 some rows were refused; 2 wrong use, missing file or malformed\n"
+      "Exit status: 0 done; 1 some rows were refused, or a journal is damaged; 2 wrong use, "
+      "missing file or malformed\n"
       "input; 3 the server was not reached, refused, or was lost; 130 interrupted.");
   Run run;
   LoadCommand load;
   GenerateCommand generate;
   LettersCommand letters;
+  JournalCommand journal;
   ServerAddress server;
   std::string table;
   bool json = false;
@@ -185,6 +210,7 @@ int Main(int argc, char** argv) {
   AddGenerate(app, &generate, &run);
   AddLetters(app, &letters, &run);
   AddStatus(app, &server, &table, &json, &run);
+  AddJournal(app, &journal, &run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/journal/journal_name.h"
+#include "core/limit_error.h"
 #include "core/log.h"
 #include "core/strings.h"
 
@@ -149,8 +150,8 @@ absl::StatusOr<Ingestor::TableRule> Ingestor::UnlistedRule(std::string_view tabl
         absl::StrCat("the configuration has no table ", AsAbsl(table), " and no rule `*` for it"));
   }
   if (pipelines_.size() + making_.size() >= options_.tables_max) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the daemon serves limits.tables_max = ", options_.tables_max, " tables already"));
+    return NoneLeft(absl::StrCat("the daemon serves limits.tables_max = ", options_.tables_max,
+                                 " tables already"));
   }
   TableRule rule = *options_.any_table;
   // By its short name, unless that is another target's table.

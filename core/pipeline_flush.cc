@@ -203,6 +203,9 @@ Pipeline::AttemptResult Pipeline::HandleFenced(Flush& flush) {
 }
 
 Pipeline::AttemptResult Pipeline::HandleFailure(Flush& flush, const DatabaseError& error) {
+  if (std::exchange(flush.order_due, false)) {
+    return Retry(flush, {ErrorClass::kReconnect, "order", "", RejectReason::kNone, ""});
+  }
   Log(LogLevel::kWarning, "flush failed",
       {{"table", options_.label},
        {"class", std::string(ErrorClassName(error.error_class))},

@@ -14,7 +14,8 @@ struct Pipeline::Flush {
   Backoff probes;
   int failures = 0;
   int unknown_errors = 0;
-  bool order_tried = false;  // rows that miss what they refer to had a second chance
+  bool order_tried = false;  // rows that miss what they refer to had their second chance
+  bool order_due = false;    // they are to have it
 };
 
 }  // namespace batchsql

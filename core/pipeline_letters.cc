@@ -38,6 +38,7 @@ absl::Status Pipeline::KeepRefused(Flush& flush, uint64_t attempt,
         return failure.error.reason == RejectReason::kForeignKey;
       });
   if (misses_another && !std::exchange(flush.order_tried, true)) {
+    flush.order_due = true;
     return absl::AbortedError("rows refer to rows that may come later");
   }
   if (letters_ == nullptr) return absl::OkStatus();

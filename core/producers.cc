@@ -1,6 +1,6 @@
 #include "core/producers.h"
 
-#define XXH_INLINE_ALL
+#define XXH_INLINE_ALL  // no library to link, and short inputs inline
 #include <xxhash.h>
 
 #include <algorithm>
@@ -122,6 +122,12 @@ std::vector<RowRejection> Producers::refused(std::string_view producer_id,
 void Producers::Forget(std::string_view producer_id) {
   const auto found = producers_.find(producer_id);
   if (found != producers_.end()) producers_.erase(found);
+}
+
+void Producers::ForgetLsns() {
+  for (auto& [id, answers] : producers_) {
+    for (RequestAnswer& answer : answers) answer.first_lsn = answer.last_lsn = 0;
+  }
 }
 
 size_t Producers::ForgetOlder(uint64_t time_ms) {

@@ -64,7 +64,8 @@ class Producers {
   // 0: not known.
   uint64_t last_sequence(std::string_view producer_id) const;
 
-  // Makes the answer its producer's last, whatever its sequence; one without a producer is not kept.
+  // Makes the answer its producer's last, whatever its sequence; one without a producer is not
+  // kept.
   void Record(RequestAnswer answer);
   // Completes an answer, if it is still kept, with the rows that the database refused.
   void SetRefused(std::string_view producer_id, uint64_t sequence,
@@ -72,6 +73,8 @@ class Producers {
   // Of an answer that is still kept, else none.
   std::vector<RowRejection> refused(std::string_view producer_id, uint64_t sequence) const;
   void Forget(std::string_view producer_id);
+  // For another numbering: every answer's LSNs become 0, which is always committed.
+  void ForgetLsns();
   // Forgets producers whose last answer is older; returns how many.
   size_t ForgetOlder(uint64_t time_ms);
 
@@ -88,7 +91,7 @@ class Producers {
   static absl::StatusOr<Producers> Parse(std::string_view bytes);
 
  private:
-  using Answers = std::deque<RequestAnswer>;  // in the order of Record; never empty
+  using Answers = std::deque<RequestAnswer>;               // in the order of Record; never empty
   std::map<std::string, Answers, std::less<>> producers_;  // by id: equal positions, equal bytes
 };
 

@@ -142,7 +142,7 @@ absl::Status Daemon::Listen() {
   };
   endpoints.request_bytes_max = limits.request_bytes_max;
   HttpServerOptions http_options;
-  http_options.listen = options_.http.listen.ToString();
+  http_options.listen = options_.http.listen;
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
       HttpServer::Start(std::move(http_options), MakeRoutes(std::move(endpoints)));
   if (!http.ok()) {

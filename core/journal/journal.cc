@@ -325,10 +325,11 @@ void Journal::Drop(absl::Span<Pending> group) {
 
 void Journal::Note(const absl::Status& error) {
   MutexLock lock(mutex_);
-  if (error_.ok() != error.ok()) {
-    Log(error.ok() ? LogLevel::kInfo : LogLevel::kError,
-        error.ok() ? "the journal can be written again" : "the journal cannot be written",
+  if (error_.ok() && !error.ok()) {
+    Log(LogLevel::kError, "requests are refused",
         {{"directory", options_.directory}, {"error", std::string(error.message())}});
+  } else if (!error_.ok() && error.ok()) {
+    Log(LogLevel::kInfo, "the journal can be written again", {{"directory", options_.directory}});
   }
   error_ = error;
   failed_syncs_ = writer_.failed_syncs();

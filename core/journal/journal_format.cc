@@ -115,8 +115,12 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   out.String(part);
   bytes.resize(AlignUp(bytes.size(), kSectorBytes), '\0');
   Store(static_cast<uint32_t>(bytes.size()), bytes.data() + 12);
-  Store(HeaderChecksum(bytes), bytes.data() + kPrologueBytes);
+  SetHeaderChecksum(&bytes);
   return bytes;
+}
+
+void SetHeaderChecksum(std::string* bytes) {
+  Store(HeaderChecksum(*bytes), bytes->data() + kPrologueBytes);
 }
 
 absl::StatusOr<uint64_t> SegmentHeaderBytes(std::string_view start) {

@@ -49,6 +49,8 @@ struct SegmentHeader {
 };
 
 std::string EncodeSegmentHeader(const SegmentHeader& header);
+// Makes the checksum right after a change of other bytes.
+void SetHeaderChecksum(std::string* bytes);
 // The header's size, from its first kSectorBytes; DATA_LOSS when they are no header's.
 absl::StatusOr<uint64_t> SegmentHeaderBytes(std::string_view start);
 // FAILED_PRECONDITION: of a newer version. DATA_LOSS.

@@ -15,7 +15,8 @@ namespace {
 // Reads one journal; used once.
 class Recovery {
  public:
-  Recovery(Env* env, std::string directory) : env_(env), directory_(std::move(directory)) {}
+  Recovery(Env* env, std::string directory, bool read_only)
+      : env_(env), directory_(std::move(directory)), read_only_(read_only) {}
   absl::StatusOr<RecoveredJournal> Run();
 
  private:
@@ -35,6 +36,7 @@ class Recovery {
 
   Env* const env_;
   const std::string directory_;
+  const bool read_only_;
   RecoveredJournal found_;
   uint64_t group_offset_ = 0;  // of the record read last
 };
@@ -129,9 +131,9 @@ JournalTip TipAt(SegmentHeader& header, uint64_t header_bytes) {
 absl::Status Recovery::ReadSegment(Segment& segment, const Segment* next) {
   const bool is_last = next == nullptr;
   absl::StatusOr<std::unique_ptr<File>> file =
-      env_->Open(SegmentPath(directory_, segment.number), is_last);
+      env_->Open(SegmentPath(directory_, segment.number), is_last && !read_only_);
   if (!file.ok()) return file.status();
-  if (is_last) {
+  if (is_last && !read_only_) {
     // An earlier process may have written without a sync that succeeded: only what is on the disk
     // counts, and nothing may be built on less.
     FaultPoint("journal.recovery");
@@ -216,8 +218,9 @@ absl::Status Recovery::TakeBad(SegmentReader& reader, bool is_last) {
 
 }  // namespace
 
-absl::StatusOr<RecoveredJournal> RecoverJournal(Env* env, const std::string& directory) {
-  return Recovery(env, directory).Run();
+absl::StatusOr<RecoveredJournal> RecoverJournal(Env* env, const std::string& directory,
+                                                Recover recover) {
+  return Recovery(env, directory, recover == Recover::kReadOnly).Run();
 }
 
 absl::StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const std::string& directory) {

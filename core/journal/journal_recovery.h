@@ -19,10 +19,14 @@ struct RecoveredJournal {
   uint64_t reserve_bytes = 0;          // 0: there is no reserve
 };
 
-// Reads the journal without changing it, but for syncing what an earlier process wrote. DATA_LOSS:
-// damage; the message names segment, offset and the command to repair it. FAILED_PRECONDITION: of a
-// newer version. Streams: memory does not grow with the journal.
-absl::StatusOr<RecoveredJournal> RecoverJournal(Env* env, const std::string& directory);
+// kForWriting also syncs what an earlier process wrote, so that more can be built on it.
+enum class Recover : uint8_t { kForWriting, kReadOnly };
+
+// Reads the journal without changing it. DATA_LOSS: damage; the message names segment, offset and
+// the command to repair it. FAILED_PRECONDITION: of a newer version. Streams: memory does not grow
+// with the journal.
+absl::StatusOr<RecoveredJournal> RecoverJournal(Env* env, const std::string& directory,
+                                                Recover recover = Recover::kForWriting);
 
 // The segments' numbers, ascending.
 absl::StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const std::string& directory);

@@ -140,6 +140,13 @@ absl::Status JournalWriter::MakeSegment(const Schema& schema, uint64_t room) {
   return status;
 }
 
+absl::Status JournalWriter::Restart(const Producers& producers,
+                                    const std::vector<ClaimMark>& claims) {
+  tip_.producers = producers;
+  tip_.claims = claims;
+  return MakeSegment(tip_.schema, 0);
+}
+
 SegmentHeader JournalWriter::NextHeader(const Schema& schema) const {
   SegmentHeader header;
   header.id = tip_.id;

@@ -38,6 +38,9 @@ class JournalWriter {
   // call begins a new one. RESOURCE_EXHAUSTED: no space, within the budget or at all.
   absl::StatusOr<size_t> Write(absl::Span<const JournalEntry* const> entries);
 
+  // Goes on in a new segment whose header tells these; for copies of damaged journals.
+  absl::Status Restart(const Producers& producers, const std::vector<ClaimMark>& claims);
+
   // Removes the segments that were committed before `before`; the last only where that gives back
   // disk space. Error: the disk's; try again later.
   absl::Status RemoveCommitted(TimePoint before);

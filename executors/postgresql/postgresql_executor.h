@@ -21,7 +21,8 @@ struct PostgresOptions {
 
 // Writes to PostgreSQL 12 or later, directly or through pgbouncer in transaction mode. The role
 // needs SELECT and INSERT on the table, UPDATE for kUpdate and kReplace, TEMPORARY on the database
-// for every strategy but kInsert. Opens no connection yet.
+// for every strategy but kInsert; docs/watermark.md says what the tables of our own need. Opens no
+// connection yet.
 std::unique_ptr<Executor> MakePostgresExecutor(PostgresOptions options);
 
 }  // namespace batchsql

@@ -40,7 +40,7 @@ HttpResponse ErrorResponse(const absl::Status& error) {
   const int status = IsLimitPassed(error) ? 413 : HttpStatusOf(error.code());
   HttpResponse response =
       ErrorResponse(status, absl::StatusCodeToString(error.code()), AsStd(error.message()));
-  if (response.status == 429 || response.status == 503) {
+  if (response.status == 503 || (response.status == 429 && !IsNoneLeft(error))) {
     response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
   }
   return response;

@@ -73,7 +73,7 @@ TEST_CASE_METHOD(PipelineTest, "Rows that the database refused are told by their
   MakeAndOpen();
   database.Then([](const WritePlan& plan) {
     WriteOutcome outcome = FakeDatabase::Committed(plan);
-    const DatabaseError error = {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"};
+    const DatabaseError error = {ErrorClass::kRow, "23514", "", RejectReason::kConstraint, "a"};
     outcome.failures = {{{1, 2}, error}, {{1, 0}, error}};
     return outcome;
   });
@@ -82,10 +82,27 @@ TEST_CASE_METHOD(PipelineTest, "Rows that the database refused are told by their
   CHECK(answers.Await("a").rejected.empty());
   const RequestOutcome b = answers.Await("b");
   CHECK(b.status.ok());
-  CHECK(DumpRejections(b.rejected) == Strings{"0 a foreign_key", "2 a foreign_key"});
-  CHECK(b.rejected[0].detail == "the database refused the row: 23503");
+  CHECK(DumpRejections(b.rejected) == Strings{"0 a constraint", "2 a constraint"});
+  CHECK(b.rejected[0].detail == "the database refused the row: 23514");
   CHECK(pipeline->status().committed_rows == 8);
   CHECK(pipeline->status().dead_lettered_rows == 2);
+}
+
+TEST_CASE_METHOD(PipelineTest, "Rows that miss what they refer to are tried once more, later") {
+  MakeAndOpen();
+  const auto missing = [](const WritePlan& plan) {
+    WriteOutcome outcome = FakeDatabase::Committed(plan);
+    outcome.failures = {
+        {{0, 0}, {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"}}};
+    return outcome;
+  };
+  database.Then(missing);
+  database.Then(missing);
+  REQUIRE(Submit("a", 1, 10).ok());
+  database.AwaitWrites(1);
+  clock.AdvanceToNextDeadline();
+  CHECK(DumpRejections(answers.Await("a").rejected) == Strings{"0 a foreign_key"});
+  CHECK(database.writes().size() == 2);
 }
 
 TEST_CASE_METHOD(PipelineTest, "Refused rows are told by the index of their request") {
@@ -269,7 +286,8 @@ TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed
   MakeAndOpen();
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
-  REQUIRE(pipeline->Submit(std::move(block)).ok());
+  const absl::Status submitted = pipeline->Submit(std::move(block));
+  REQUIRE(submitted.ok());
   CHECK(budget.used_bytes() == 1'000);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);

@@ -251,8 +251,9 @@ def test_names_that_no_database_has_are_refused_before_anything_is_made_of_them(
     quoting = database.fresh_name('q"u`o\'t; DROP TABLE x; --')
     assert client.write(quoting, api.rows(["id", 'c"`\''], [[1, "a"]])).accepted == 1
     assert client.write(database.fresh_name(), api.rows(["id"], [[1]])).accepted == 1
-    code, message, _ = refusal(client.write, "one_too_many", api.rows(["id"], [[1]]))
+    code, message, details = refusal(client.write, "one_too_many", api.rows(["id"], [[1]]))
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED and "limits.tables_max" in message
+    assert "RetryInfo" not in details, "trying again would not help"
     assert len(client.status().tables) == 3
     assert "batchsql_batch_size" in daemon.metrics()
 

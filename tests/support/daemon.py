@@ -21,6 +21,8 @@ import templates
 
 START_SECONDS = 30
 STOP_SECONDS = 60
+# What AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer begin a report with.
+FINDING = re.compile(r"^(==\d+==ERROR: |WARNING: ThreadSanitizer|.*: runtime error: )", re.MULTILINE)
 OWN_KEYS = re.compile(r"^(grpc|http|data_dir)\s*:", re.MULTILINE)
 # The machine's proxies are for the outside: nothing here leaves the loopback.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -47,7 +49,8 @@ class Daemon:
 
     `arguments` go on its command line, `environment` on top of the caller's. With
     wait_ready=False, start() returns as soon as HTTP answers, ready or not (a database may be
-    unreachable on purpose). Not for use by several threads.
+    unreachable on purpose). A sanitizer's finding in its log fails the test, however the daemon
+    ended. Not for use by several threads.
     """
 
     def __init__(self, config="", arguments=(), environment=None, wait_ready=True):
@@ -76,7 +79,11 @@ class Daemon:
         return self
 
     def __exit__(self, *_):
+        log = self.log_text
         self.close()
+        found = FINDING.search(log)
+        if found:
+            raise AssertionError(f"a sanitizer's finding in the daemon:\n{log[found.start():]}")
 
     def close(self):
         """Ends the daemon without ceremony and removes its folder."""

@@ -7,7 +7,8 @@
 
     servers.py run postgres mariadb -- COMMAND…   # the servers live as long as the command
 
-`run` passes BATCHSQL_TEST_POSTGRES_DSN, _PID and _SOCKET (BATCHSQL_TEST_MYSQL_… for mariadb) to the
+`run` passes BATCHSQL_TEST_POSTGRES_DSN, _PID and _SOCKET (BATCHSQL_TEST_MYSQL_… for mariadb; for
+pgbouncer both its own BATCHSQL_TEST_PGBOUNCER_… and those of the PostgreSQL behind it) to the
 command, and exits with its status. A kind whose DSN the caller's environment already names is not
 started: the command then runs against that server, and has no _PID or _SOCKET of it.
 
@@ -216,6 +217,106 @@ class PostgresServer(DatabaseServer):
         self._process.send_signal(self._stop_signals[mode])
 
 
+class PostgresTlsServer(PostgresServer):
+    """PostgreSQL whose DSN demands TLS and checks certificate and name (sslmode=verify-full).
+
+    The certificate is for the address 127.0.0.1 only, by an authority made here.
+    """
+
+    kind = "postgres-tls"
+
+    @property
+    def dsn(self):
+        return f"{super().dsn}?sslmode=verify-full&sslrootcert={self._authority}"
+
+    @property
+    def _authority(self):
+        return self._scratch.path / "authority.crt"
+
+    def _command(self):
+        certificate, key = self._scratch.path / "server.crt", self._scratch.path / "server.key"
+        if not certificate.exists():
+            self._make_certificate(certificate, key)
+        self.settings.update(ssl="on", ssl_cert_file=certificate, ssl_key_file=key)
+        return super()._command()
+
+    def _make_certificate(self, certificate, key):
+        authority_key = self._scratch.path / "authority.key"
+        new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+               "-nodes", "-days", "2"]
+        self._initialise_with([*new, "-keyout", authority_key, "-out", self._authority,
+                               "-subj", "/CN=batchsql tests"])
+        self._initialise_with([*new, "-keyout", key, "-out", certificate, "-subj", "/CN=server",
+                               "-CA", self._authority, "-CAkey", authority_key,
+                               "-addext", "subjectAltName=IP:127.0.0.1"])
+
+
+class PgBouncerServer(DatabaseServer):
+    """pgbouncer in transaction mode before a PostgreSQL of its own (`server`)."""
+
+    kind = "pgbouncer"
+    environment = "BATCHSQL_TEST_PGBOUNCER"
+    users = ("postgres",)
+    port_lost = re.compile("Address already in use")
+
+    def __init__(self, settings=None):
+        super().__init__(settings)
+        self.server = PostgresServer()
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.server)
+            super().__enter__()
+            stack.pop_all()
+        return self
+
+    def close(self):
+        super().close()
+        self.server.close()
+
+    @property
+    def dsn(self):
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{DATABASE}"
+
+    @property
+    def socket_path(self):
+        return self.socket_folder / f".s.PGSQL.{self.port}"
+
+    def run_environment(self):
+        return {**self.server.run_environment(), **super().run_environment()}
+
+    def _template_key(self):
+        return templates.key_of("pgbouncer", self._user)
+
+    def _initialise(self, data):
+        self._initialise_with(["mkdir", data])  # It keeps nothing.
+
+    def _command(self):
+        # The accounts' file opens both doors: the clients' and the server's.
+        accounts = self._scratch.path / "users.txt"
+        accounts.write_text(f'"{USER}" "{PASSWORD}"\n', encoding="utf-8")
+        settings = {"listen_addr": "127.0.0.1", "listen_port": self.port,
+                    "unix_socket_dir": self.socket_folder, "auth_type": "scram-sha-256",
+                    "auth_file": accounts, "admin_users": USER, "pool_mode": "transaction",
+                    "max_client_conn": 500, "default_pool_size": 40, **self.settings}
+        configuration = self._scratch.path / "pgbouncer.ini"
+        configuration.write_text(
+            f"[databases]\n{DATABASE} = host=127.0.0.1 port={self.server.port}\n[pgbouncer]\n" +
+            "".join(f"{name} = {value}\n" for name, value in settings.items()), encoding="utf-8")
+        return ["pgbouncer", configuration]
+
+    def _is_ready(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                connection.connect(str(self.socket_path))
+            except OSError:
+                return False
+        return True
+
+    def _send_stop(self, mode):
+        self._process.send_signal(signal.SIGTERM if mode == "immediate" else signal.SIGINT)
+
+
 class MariaDbServer(DatabaseServer):
     """MariaDB: a password over TCP for the user, root without one over the private socket."""
 
@@ -249,10 +350,11 @@ class MariaDbServer(DatabaseServer):
                                 *self._install, *self._accounts)
 
     def _initialise(self, data):
+        # Names of temporary tables are unique in one server only: a shared folder makes two clash.
+        folders = (f"--datadir={data}", f"--tmpdir={self._scratch.path}")
+        self._initialise_with(["mariadb-install-db", "--no-defaults", *folders, *self._install])
         self._initialise_with(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={data}", *self._install])
-        self._initialise_with(
-            ["mariadbd", "--no-defaults", f"--datadir={data}", "--bootstrap", "--skip-networking"],
+            ["mariadbd", "--no-defaults", *folders, "--bootstrap", "--skip-networking"],
             "".join(f"{statement};\n" for statement in self._accounts))
 
     def _command(self):
@@ -288,7 +390,8 @@ class MariaDbServer(DatabaseServer):
             self._process.terminate()
 
 
-SERVERS = {"postgres": PostgresServer, "mariadb": MariaDbServer}
+SERVERS = {"postgres": PostgresServer, "postgres-tls": PostgresTlsServer,
+           "pgbouncer": PgBouncerServer, "mariadb": MariaDbServer}
 
 
 def _postgres(program):
@@ -355,12 +458,12 @@ def _exit_on_signal(number, _):
 
 def main(arguments):
     if "--" not in arguments:
-        sys.exit("usage: servers.py run [--env NAME] postgres|mariadb… -- COMMAND…")
+        sys.exit("usage: servers.py run [--env NAME] KIND… -- COMMAND…")
     split = arguments.index("--")
     parser = argparse.ArgumentParser(prog="servers.py", description="Real servers for a command.")
     commands = parser.add_subparsers(dest="action", required=True)
     runner = commands.add_parser("run", help="run COMMAND (after --) while the servers are up")
-    runner.add_argument("kinds", nargs="+", choices=SERVERS, metavar="postgres|mariadb")
+    runner.add_argument("kinds", nargs="+", choices=SERVERS, metavar="|".join(SERVERS))
     runner.add_argument("--env", help="also put the DSN (of the one server) into this variable")
     options = parser.parse_args(arguments[:split])
     command = arguments[split + 1:]

@@ -1,6 +1,7 @@
 #include "tests/core/journal/journal_fixture.h"
 
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace batchsql {
@@ -82,6 +83,25 @@ absl::Status JournalFixture::Append(const std::shared_ptr<const TableSchema>& sc
 void JournalFixture::AwaitSynced(Lsn lsn) {
   MutexLock lock(mutex_);
   while (synced_ < lsn) changed_.Wait(mutex_);
+}
+
+void JournalFixture::AwaitSyncedOrAdvance(Lsn lsn) {
+  while (!AwaitSyncedOrError(lsn)) {
+    clock.Advance(std::chrono::milliseconds(100));
+    std::this_thread::yield();
+  }
+}
+
+bool JournalFixture::AwaitSyncedOrError(Lsn lsn) {
+  while (synced_lsn() < lsn) {
+    if (!journal_->status().error.empty()) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+void JournalFixture::AwaitError() {
+  while (journal_->status().error.empty()) std::this_thread::yield();
 }
 
 void JournalFixture::AppendAndAwait(uint32_t rows, uint64_t sequence) {

@@ -36,6 +36,11 @@ class JournalFixture {
                       uint64_t sequence = 0);
   // Waits until so much is synced.
   void AwaitSynced(Lsn lsn);
+  // The same, moving the time on where that is what the journal waits for.
+  void AwaitSyncedOrAdvance(Lsn lsn);
+  // False: an error came first.
+  bool AwaitSyncedOrError(Lsn lsn);
+  void AwaitError();
   void AppendAndAwait(uint32_t rows, uint64_t sequence = 0);
   Lsn synced_lsn();
   std::vector<size_t> groups();  // requests in each group that was called back

@@ -234,6 +234,30 @@ TEST_CASE_METHOD(PostgresFlushTest,
   CHECK(executor().Claim(NextClaim()).ok());
 }
 
+// Only where the DSN says sslmode=verify-full and the server's certificate is for 127.0.0.1 alone.
+TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: TLS, whose certificate and name are checked",
+                 "[.tls]") {
+  const auto code_with = [](const std::string& dsn) {
+    PostgresOptions options;
+    options.dsn = dsn;
+    return MakePostgresExecutor(options)->Describe({"", "none"}, {}).status().code();
+  };
+  const std::string dsn = PostgresTestDsn();
+  const std::string address = "@127.0.0.1:";
+  const size_t at = dsn.find(address);
+  REQUIRE(at != std::string::npos);
+  const std::string by_name = std::string(dsn).replace(at, address.size(), "@localhost:");
+  REQUIRE(executor().ReadSlots(pipeline()).ok());
+  CHECK(db().Query("SELECT count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) "
+                   "WHERE a.application_name LIKE 'contract\\_%' AND NOT s.ssl")
+            .at(0)
+            .at(0) == "0");
+  CHECK(code_with(dsn) == absl::StatusCode::kNotFound);
+  CHECK(code_with(by_name) == absl::StatusCode::kUnavailable);
+  CHECK(code_with(by_name + "&sslmode=verify-ca") == absl::StatusCode::kNotFound);
+  CHECK(code_with(dsn + "&sslrootcert=/dev/null") == absl::StatusCode::kUnavailable);
+}
+
 // As a standby does.
 TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a server that cannot be written resolves nothing",
                  "[postgresql]") {

@@ -20,4 +20,12 @@ inline std::string PostgresTestDsn(const std::string& parameters = "") {
   return text + (text.find('?') == std::string::npos ? "?" : "&") + parameters;
 }
 
+// Where the executors are to connect: pgbouncer where the tests run through it, else the server.
+inline std::string PostgresExecutorDsn(const std::string& parameters = "") {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): as above.
+  const char* bouncer = std::getenv("BATCHSQL_TEST_PGBOUNCER_DSN");
+  if (bouncer == nullptr) return PostgresTestDsn(parameters);
+  return bouncer + (parameters.empty() ? "" : "?" + parameters);
+}
+
 }  // namespace batchsql::contract
