@@ -85,7 +85,7 @@ TEST_CASE_METHOD(PipelineTest, "Rows that the database refused are told by their
   CHECK(DumpRejections(b.rejected) == Strings{"0 a constraint", "2 a constraint"});
   CHECK(b.rejected[0].detail == "the database refused the row: 23514");
   CHECK(pipeline->status().committed_rows == 8);
-  CHECK(pipeline->status().failed_rows == 2);
+  CHECK(pipeline->status().dead_lettered_rows == 2);
 }
 
 TEST_CASE_METHOD(PipelineTest, "Rows that miss what they refer to are tried once more, later") {
