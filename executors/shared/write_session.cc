@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/fault_point.h"
 
 namespace batchsql {
 namespace {
@@ -222,7 +223,9 @@ class Attempt {
                        OwnError(ErrorClass::kPause, kDeadLettersCode, std::string(kept.message())));
       }
     }
+    FaultPoint("flush.before_commit");
     SqlSession::CommitResult result = session_.Commit();
+    FaultPoint("flush.after_commit");
     if (result.kind == Kind::kNotCommitted) {
       return Abandon(Kind::kNotCommitted, std::move(result.error));
     }
