@@ -286,8 +286,7 @@ TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed
   MakeAndOpen();
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
-  const absl::Status submitted = pipeline->Submit(std::move(block));
-  REQUIRE(submitted.ok());
+  REQUIRE(pipeline->Submit(std::move(block)).ok());
   CHECK(budget.used_bytes() == 1'000);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);
