@@ -204,6 +204,7 @@ class Pipeline {
   absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
   absl::Status Remember(const ClaimMark& mark);
   void Adopt(std::vector<SlotRow> slots);
+  void AnswerClaimed();
 
   // core/pipeline_flush.cc
   void RunFlush(Work work);

@@ -320,6 +320,10 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
     QueuedBlock& block = batch.blocks[failure.row.block];
     block.refused.push_back(ToRejection(block.rows, failure));
   }
+  for (QueuedBlock& block : batch.blocks) {
+    std::sort(block.refused.begin(), block.refused.end(),
+              [](const RowRejection& a, const RowRejection& b) { return a.row < b.row; });
+  }
   const uint64_t failures = outcome.failures.size();
   const uint64_t committed = batch.rows - failures - outcome.coalesced_rows;
   const uint64_t refused = failures + batch.refused;
@@ -335,6 +339,11 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
       window_->Committed(progress.slot);
       frontier = window_->frontier();
     }
+    // Together: a repeated request that finds the rows committed is told what was refused of them.
+    for (const QueuedBlock& block : batch.blocks) {
+      if (block.answer.producer_id.empty() || block.refused.empty()) continue;
+      producers_.SetRefused(block.answer.producer_id, block.answer.sequence, block.refused);
+    }
   }
   metrics_->FlushCommitted(batch.rows, committed, refused,
                            MillisecondsBetween(flush.started, clock_->Now()));
@@ -345,15 +354,12 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
 
 void Pipeline::AnswerCommitted(Batch& batch) {
   for (QueuedBlock& block : batch.blocks) {
-    std::sort(block.refused.begin(), block.refused.end(),
-              [](const RowRejection& a, const RowRejection& b) { return a.row < b.row; });
     const RequestAnswer& answer = block.answer;
     const bool kept = !answer.producer_id.empty() && !block.refused.empty();
     std::vector<CommitWaiters::Waiter> waiters;
     {
       MutexLock lock(mutex_);
       waiters = waiters_.Take(block.first_lsn(), block.last_lsn());
-      if (kept) producers_.SetRefused(answer.producer_id, answer.sequence, block.refused);
     }
     if (kept && journal_ != nullptr) {
       journal_->AppendRefused(answer.producer_id, answer.sequence, block.refused).IgnoreError();

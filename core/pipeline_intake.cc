@@ -82,7 +82,7 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
     {
       MutexLock lock(mutex_);
       if (original.last_lsn > synced_lsn_) {
-        unsynced_repeats_.Add(original.last_lsn, std::move(receipt));
+        unsynced_repeats_.Add(original, std::move(receipt));
         return;
       }
     }
@@ -92,7 +92,7 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
   {
     MutexLock lock(mutex_);
     if (!window_.has_value() || !window_->IsCommitted(original.last_lsn)) {
-      waiters_.Add(original.last_lsn, std::move(receipt));
+      waiters_.Add(original, std::move(receipt));
       return;
     }
     outcome.rejected = producers_.refused(original.producer_id, original.sequence);
@@ -189,9 +189,7 @@ void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
         batcher_.Add(std::move(block));
       }
     }
-    for (CommitWaiters::Waiter& repeat : repeats) {
-      waiters_.Add(repeat.last_lsn, std::move(repeat.receipt));
-    }
+    for (CommitWaiters::Waiter& repeat : repeats) waiters_.Add(std::move(repeat));
     wake_.NotifyAll();
   }
   for (Receipt& receipt : untold) receipt.Left();
@@ -211,7 +209,7 @@ void Pipeline::Leave(QueuedBlock& block, std::vector<Receipt>* untold) {
   left_.through = block.last_lsn();
   left_rows_ += block.rows.rows();
   if (block.level == AckLevel::kDatabase || waiters_.size() < kUntoldAfter) {
-    waiters_.Add(block.last_lsn(), std::move(block.receipt));
+    waiters_.Add(block.answer, std::move(block.receipt));
   } else {
     untold->push_back(std::move(block.receipt));
   }
@@ -242,6 +240,8 @@ void Pipeline::ReadBack() {
   if (!blocks.ok()) return;
   for (QueuedBlock& block : *blocks) {
     if (block.first_lsn() < left_.next) continue;
+    // The journal holds more than OnSynced has taken over: that comes into the queue by itself.
+    if (block.first_lsn() > left_.through) break;
     left_.next = block.last_lsn() + 1;
     const uint32_t rows = block.rows.rows();
     const bool committed = window_->IsCommitted(block.last_lsn());

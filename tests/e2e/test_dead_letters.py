@@ -122,12 +122,14 @@ def test_letters_and_replays_survive_a_killed_daemon(database, serve):
     assert write_bad(client, table, rows) == 20
     daemon.kill9()
     daemon.start()
+    client.reconnect()
     assert letters_of(client, table).live == 20
     fixed = [(letter.id, json.dumps({"id": 100 + letter.id, "n": 1}))
              for letter in letters_of(client, table).letters]
     assert all(letter.error == "" for letter in replay(client, table, *fixed))
     daemon.kill9()
     daemon.start()
+    client.reconnect()
     # Whatever was written before the kill is not written again.
     again = replay(client, table, *fixed)
     assert all(letter.error == "" and letter.repeated for letter in again)
@@ -154,6 +156,7 @@ def test_a_daemon_killed_while_letters_are_replayed_doubles_none(sqlite, serve):
         daemon.kill9()
         call.exception(api.DEADLINE)  # waits for the call's end, whatever it is
         daemon.start()
+        client.reconnect()
     assert all(letter.error == "" for letter in client.admin.ReplayDeadLetters(
         replays, timeout=api.DEADLINE).replayed)
     wait_for_rows(sqlite, table, count)
