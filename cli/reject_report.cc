@@ -7,7 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "cli/input_file.h"
-#include "cli/json_string.h"
+#include "core/json_text.h"
 
 namespace batchsql::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <utility>
 
-#include "cli/json_string.h"
+#include "core/json_text.h"
 
 namespace batchsql::cli {
 namespace {

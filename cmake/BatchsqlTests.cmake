@@ -3,8 +3,18 @@
 # Made by `./dev setup` over Debian's Python, the only one that sees Debian's grpc module. A test
 # whose Python is missing fails; it is not left out.
 set(BATCHSQL_PYTHON "${PROJECT_SOURCE_DIR}/build/venv/bin/python3")
+# Read by programs of the tsan preset only.
+set(BATCHSQL_TSAN_OPTIONS
+  "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp:halt_on_error=1")
 set(BATCHSQL_TEST_ENVIRONMENT
-  "BATCHSQL_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}" "PYTHONDONTWRITEBYTECODE=1" "LC_ALL=C.UTF-8")
+  "BATCHSQL_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}" "PYTHONDONTWRITEBYTECODE=1" "LC_ALL=C.UTF-8"
+  "${BATCHSQL_TSAN_OPTIONS}")
+
+# batchsql_unit_tests(executable PREFIX): each Catch2 test case is a test of its own, PREFIX.sentence.
+function(batchsql_unit_tests executable prefix)
+  catch_discover_tests(${executable} TEST_PREFIX "${prefix}."
+    PROPERTIES TIMEOUT 120 ENVIRONMENT "${BATCHSQL_TSAN_OPTIONS}")
+endfunction()
 
 # batchsql_server_test(NAME SERVERS postgres|mariadb… COMMAND executable args…): runs the command while
 # the servers live; it finds them by BATCHSQL_TEST_POSTGRES_DSN and BATCHSQL_TEST_MYSQL_DSN.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -342,6 +343,33 @@ CheckedCell CheckUuid(const Value& value, std::string* scratch) {
   return Bytes(*scratch);
 }
 
+CheckedCell CheckJson(const Column& column, const Value& value, std::string* scratch);
+
+// A list becomes a JSON array, its texts JSON strings: in a list they are not JSON themselves.
+CheckedCell CheckJsonList(const Column& column, const Value& list, std::string* scratch) {
+  std::string json = "[";
+  for (const Value& element : list.elements) {
+    if (json.size() > 1) json.push_back(',');
+    if (element.kind == Kind::kNull) {
+      json += "null";
+    } else if (element.kind == Kind::kText) {
+      const Utf8Facts facts = InspectUtf8(element.text);
+      if (!facts.valid) return Refuse(RejectReason::kBadUtf8);
+      if (facts.has_nul && !column.takes_nul) return Refuse(RejectReason::kNulCharacter);
+      AppendJsonString(element.text, &json);
+    } else if (element.kind == Kind::kList) {
+      return Refuse(RejectReason::kWrongType);
+    } else {
+      const CheckedCell cell = CheckJson(column, element, scratch);
+      if (cell.reason != RejectReason::kNone) return cell;
+      json += cell.bytes;
+    }
+  }
+  json.push_back(']');
+  *scratch = std::move(json);
+  return CheckCharacters(column, *scratch);
+}
+
 CheckedCell CheckJson(const Column& column, const Value& value, std::string* scratch) {
   char buffer[32];
   switch (value.kind) {
@@ -364,6 +392,8 @@ CheckedCell CheckJson(const Column& column, const Value& value, std::string* scr
       if (!std::isfinite(value.real)) return Refuse(RejectReason::kOutOfRange);
       *scratch = ShortestDecimal(value.real, buffer, sizeof(buffer));
       return Bytes(*scratch);
+    case Kind::kList:
+      return CheckJsonList(column, value, scratch);
     default:
       return Refuse(RejectReason::kWrongType);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/flush_window.h"
 
 namespace batchsql {
 namespace {
@@ -32,12 +33,10 @@ absl::Status CheckToken(const JournalExtent& journal, const SlotRow& newest) {
 }
 
 absl::Status CheckRange(const JournalExtent& journal, const std::vector<SlotRow>& slots) {
-  Lsn frontier = 0;
+  // The slots' last ranges reach further than the frontier that they recorded, and so does trimming.
+  const Lsn frontier = FlushWindow(slots).frontier();
   Lsn last = 0;
-  for (const SlotRow& slot : slots) {
-    frontier = std::max(frontier, slot.frontier);
-    last = std::max({last, slot.frontier, slot.to});
-  }
+  for (const SlotRow& slot : slots) last = std::max({last, slot.frontier, slot.to});
   if (last >= journal.next_lsn) {
     return absl::FailedPreconditionError(absl::StrCat(
         "fork: the target holds rows up to LSN ", last, ", but the journal ends at ",

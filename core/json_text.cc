@@ -1,6 +1,8 @@
 #include "core/json_text.h"
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "core/utf8.h"
 
 namespace batchsql {
 namespace {
@@ -139,7 +141,51 @@ class Checker {
   bool fresh_ = false;                  // the innermost bracket has no element yet
 };
 
+// Bytes of the character at the start of `text` if it is valid UTF-8, else 0.
+size_t CharacterBytes(std::string_view text) {
+  for (size_t length = 1; length <= 4 && length <= text.size(); ++length) {
+    if (InspectUtf8(text.substr(0, length)).valid) return length;
+  }
+  return 0;
+}
+
+void AppendEscaped(uint8_t byte, std::string* out) {
+  if (byte >= 0x80) {
+    *out += "\xEF\xBF\xBD";
+  } else if (byte == '\n') {
+    *out += "\\n";
+  } else if (byte == '"' || byte == '\\') {
+    out->push_back('\\');
+    out->push_back(static_cast<char>(byte));
+  } else {
+    absl::StrAppend(out, "\\u00", absl::Hex(byte, absl::kZeroPad2));
+  }
+}
+
 }  // namespace
+
+void AppendJsonString(std::string_view text, std::string* out) {
+  const bool valid = InspectUtf8(text).valid;
+  out->push_back('"');
+  size_t plain = 0;  // what follows is yet to be copied as it is
+  for (size_t at = 0; at < text.size(); ++at) {
+    const auto byte = static_cast<uint8_t>(text[at]);
+    if (byte >= 0x80) {
+      const size_t length = valid ? 1 : CharacterBytes(text.substr(at));
+      if (length > 0) {
+        at += length - 1;
+        continue;
+      }
+    } else if (byte >= 0x20 && byte != 0x7F && byte != '"' && byte != '\\') {
+      continue;
+    }
+    out->append(text, plain, at - plain);
+    AppendEscaped(byte, out);
+    plain = at + 1;
+  }
+  out->append(text, plain);
+  out->push_back('"');
+}
 
 bool IsValidJson(std::string_view text, uint32_t depth_max) {
   return Checker(text, depth_max).Run();

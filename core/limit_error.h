@@ -11,4 +11,9 @@ namespace batchsql {
 absl::Status LimitPassed(std::string_view message);
 bool IsLimitPassed(const absl::Status& status);
 
+// RESOURCE_EXHAUSTED for what the daemon has no more of and will not get by itself, such as tables:
+// trying again does not help either, though the request itself is no larger than others.
+absl::Status NoneLeft(std::string_view message);
+bool IsNoneLeft(const absl::Status& status);
+
 }  // namespace batchsql

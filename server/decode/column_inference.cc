@@ -1,10 +1,11 @@
-#include <algorithm>
+#include "server/decode/column_inference.h"
+
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "core/civil_time.h"
 #include "core/limit_error.h"
 #include "core/strings.h"
-#include "server/decode/row_source.h"
 
 namespace batchsql {
 namespace {
@@ -39,20 +40,42 @@ std::optional<ColumnType> TypeOf(const Value& value) {
   return std::nullopt;
 }
 
+bool IsNumber(ColumnType type) {
+  return type == ColumnType::kInt64 || type == ColumnType::kUint64 || type == ColumnType::kFloat64;
+}
+
+bool IsJsonScalar(ColumnType type) { return type == ColumnType::kBool || IsNumber(type); }
+
+// The type that takes both, `first` where there is none.
+ColumnType Wider(ColumnType first, ColumnType next, bool has_negative) {
+  if (IsNumber(first) && next == ColumnType::kFloat64) return next;
+  if (first == ColumnType::kInt64 && next == ColumnType::kUint64 && !has_negative) return next;
+  if (IsJsonScalar(first) && next == ColumnType::kJson) return next;
+  if (first == ColumnType::kJson && next == ColumnType::kText) return next;
+  return first;
+}
+
+bool IsRfc3339(std::string_view text) {
+  constexpr size_t kShortest = sizeof("2024-02-29T23:59:59Z") - 1;
+  if (text.size() < kShortest || (text[10] != 'T' && text[10] != ' ')) return false;
+  const bool zone =
+      text.back() == 'Z' || (text[text.size() - 3] == ':' &&
+                             (text[text.size() - 6] == '+' || text[text.size() - 6] == '-'));
+  return zone && ParseTimestamp(text).has_value();
+}
+
 }  // namespace
 
 absl::Status NamedTwice(std::string_view name) {
   return absl::InvalidArgumentError(absl::StrCat("column ", AsAbsl(name), " is named twice"));
 }
 
-absl::StatusOr<size_t> ColumnInference::Add(std::string_view name, uint32_t columns_max) {
-  if (std::any_of(columns_.begin(), columns_.end(),
-                  [&](const Observed& column) { return column.name == name; })) {
-    return NamedTwice(name);
-  }
-  if (columns_.size() == columns_max) {
-    return LimitPassed(
-        absl::StrCat("the request names more than limits.columns_max = ", columns_max, " columns"));
+absl::StatusOr<size_t> ColumnInference::Add(std::string_view name) {
+  const auto [found, is_new] = index_.try_emplace(AsAbsl(name), columns_.size());
+  if (!is_new) return found->second;
+  if (columns_.size() == columns_max_) {
+    return LimitPassed(absl::StrCat(
+        "the request names more than limits.columns_max = ", columns_max_, " columns"));
   }
   columns_.push_back({std::string(name)});
   return columns_.size() - 1;
@@ -62,18 +85,29 @@ void ColumnInference::Observe(size_t column, const Value& value) {
   const std::optional<ColumnType> type = TypeOf(value);
   if (!type.has_value()) return;
   Observed& observed = columns_[column];
-  if (!observed.has_type) {
-    observed.has_type = true;
-    observed.type = *type;
-  } else if (observed.type == ColumnType::kInt64 &&
-             (*type == ColumnType::kFloat64 || *type == ColumnType::kUint64)) {
-    observed.type = *type;
-  }
+  observed.has_negative |= value.kind == Value::Kind::kInt && value.integer < 0;
+  Widen(observed, *type);
+}
+
+void ColumnInference::ObserveString(size_t column, std::string_view text) {
+  Observed& observed = columns_[column];
+  const bool timestamps = (!observed.has_type || observed.timestamps) && IsRfc3339(text);
+  Widen(observed, ColumnType::kText);
+  observed.timestamps = timestamps;
+}
+
+void ColumnInference::Widen(Observed& column, ColumnType type) {
+  column.type = column.has_type ? Wider(column.type, type, column.has_negative) : type;
+  column.has_type = true;
+  column.timestamps = false;
 }
 
 std::vector<NewColumn> ColumnInference::Finish() const {
   std::vector<NewColumn> columns;
-  for (const Observed& column : columns_) columns.push_back({column.name, column.type, false});
+  columns.reserve(columns_.size());
+  for (const Observed& column : columns_) {
+    columns.push_back({column.name, column.timestamps ? ColumnType::kTimestampTz : column.type});
+  }
   return columns;
 }
 

@@ -2,13 +2,12 @@
 
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "core/civil_time.h"
 #include "core/limit_error.h"
 #include "core/strings.h"
+#include "server/decode/column_inference.h"
 #include "server/decode/json_reader.h"
 
 namespace batchsql {
@@ -79,99 +78,32 @@ class BuildingSink : public JsonRowSink {
   uint64_t row_bytes_ = 0;  // of the current row's values
 };
 
-bool IsRfc3339(std::string_view text) {
-  constexpr size_t kShortest = sizeof("2024-02-29T23:59:59Z") - 1;
-  if (text.size() < kShortest || (text[10] != 'T' && text[10] != ' ')) return false;
-  const bool zone =
-      text.back() == 'Z' || (text[text.size() - 3] == ':' &&
-                             (text[text.size() - 6] == '+' || text[text.size() - 6] == '-'));
-  return zone && ParseTimestamp(text).has_value();
-}
-
-// What the values of one column have been so far.
-struct Inferred {
-  std::string name;
-  uint64_t rows = 0;  // number of the last row with the column, from 1
-  bool bools = false;
-  bool integers = false;
-  bool negatives = false;
-  bool big_naturals = false;
-  bool numbers = false;
-  bool texts = false;
-  bool only_timestamps = true;
-  bool nested = false;
-
-  void Add(const JsonCell& cell);
-  ColumnType Type() const;
-};
-
-void Inferred::Add(const JsonCell& cell) {
-  switch (cell.kind) {
-    case JsonCell::Kind::kNull:
-      break;
-    case JsonCell::Kind::kBool:
-      bools = true;
-      break;
-    case JsonCell::Kind::kInteger:
-      integers = true;
-      big_naturals |= cell.value.kind == Value::Kind::kUint;
-      negatives |= cell.value.kind == Value::Kind::kInt && cell.value.integer < 0;
-      break;
-    case JsonCell::Kind::kNumber:
-      numbers = true;
-      break;
-    case JsonCell::Kind::kText:
-      texts = true;
-      only_timestamps = only_timestamps && IsRfc3339(cell.value.text);
-      break;
-    case JsonCell::Kind::kScalars:
-    case JsonCell::Kind::kNested:
-      nested = true;
-      break;
-  }
-}
-
-ColumnType Inferred::Type() const {
-  const bool numeric = integers || numbers;
-  if (texts) {
-    const bool alone = !nested && !bools && !numeric;
-    return alone && only_timestamps ? ColumnType::kTimestampTz : ColumnType::kText;
-  }
-  if (nested) return ColumnType::kJson;
-  if (numeric && bools) return ColumnType::kText;
-  if (numbers) return ColumnType::kFloat64;
-  if (integers) return big_naturals && !negatives ? ColumnType::kUint64 : ColumnType::kInt64;
-  return bools ? ColumnType::kBool : ColumnType::kText;
-}
-
 class InferringSink : public JsonRowSink {
  public:
-  explicit InferringSink(uint32_t columns_max) : columns_max_(columns_max) {}
+  explicit InferringSink(uint32_t columns_max) : inference_(columns_max) {}
 
   absl::Status Cell(std::string_view key, const JsonCell& cell) override {
-    const auto [found, is_new] = index_.try_emplace(AsAbsl(key), columns_.size());
-    if (is_new && columns_.size() == columns_max_) {
-      return LimitPassed(absl::StrCat("more columns than limits.columns_max (", columns_max_, ")"));
+    const absl::StatusOr<size_t> column = inference_.Add(key);
+    if (!column.ok()) return column.status();
+    if (*column >= rows_of_columns_.size()) rows_of_columns_.resize(*column + 1);
+    if (std::exchange(rows_of_columns_[*column], rows_ + 1) == rows_ + 1) return KeyTwice(key);
+    if (cell.kind == JsonCell::Kind::kText) {
+      inference_.ObserveString(*column, cell.value.text);
+    } else if (cell.kind == JsonCell::Kind::kNested) {
+      inference_.ObserveJson(*column);
+    } else {
+      inference_.Observe(*column, cell.value);
     }
-    if (is_new) columns_.emplace_back().name = key;
-    Inferred& column = columns_[found->second];
-    if (std::exchange(column.rows, rows_ + 1) == rows_ + 1) return KeyTwice(key);
-    column.Add(cell);
     return absl::OkStatus();
   }
 
   void EndRow() override { ++rows_; }
 
-  std::vector<NewColumn> Columns() const {
-    std::vector<NewColumn> columns;
-    for (const Inferred& column : columns_) columns.push_back({column.name, column.Type()});
-    return columns;
-  }
+  std::vector<NewColumn> Columns() const { return inference_.Finish(); }
 
  private:
-  const uint32_t columns_max_;
-  std::vector<Inferred> columns_;
-  absl::flat_hash_map<std::string, size_t> index_;
+  ColumnInference inference_;
+  std::vector<uint64_t> rows_of_columns_;  // number of the last row with the column, from 1
   uint64_t rows_ = 0;
 };
 

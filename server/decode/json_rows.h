@@ -53,9 +53,7 @@ class JsonRowSource : public RowSource {
 
   absl::Status Decode(RowBlockBuilder& builder) const override;
 
-  // In the order of the columns' first appearance. Integers become kInt64 (kUint64 where one needs
-  // it), other numbers kFloat64, booleans kBool, objects and arrays kJson, strings kTimestampTz
-  // when all of them are RFC 3339 timestamps, else kText; what is mixed or only null becomes kText.
+  // As ColumnInference says; in the order of the columns' first appearance.
   absl::StatusOr<std::vector<NewColumn>> InferColumns() const override;
 
  private:

@@ -10,6 +10,7 @@
 #include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
+#include "server/decode/column_inference.h"
 #include "server/decode/proto_value.h"
 
 namespace batchsql {
@@ -311,12 +312,15 @@ absl::Status ProtoColumns::Decode(RowBlockBuilder& builder) const {
 }
 
 absl::StatusOr<std::vector<NewColumn>> ProtoColumns::InferColumns() const {
-  ColumnInference inference;
+  ColumnInference inference(limits_.columns_max);
   try {
-    absl::Status status = ReadColumns(message_, [&](const ReadColumn& column) {
-      const absl::StatusOr<size_t> index = inference.Add(column.name, limits_.columns_max);
-      if (index.ok()) inference.Observe(*index, SampleOf(column));
-      return index.status();
+    absl::Status status = ReadColumns(message_, [&](const ReadColumn& column) -> absl::Status {
+      const size_t known = inference.size();
+      const absl::StatusOr<size_t> index = inference.Add(column.name);
+      if (!index.ok()) return index.status();
+      if (*index < known) return NamedTwice(column.name);
+      inference.Observe(*index, SampleOf(column));
+      return absl::OkStatus();
     });
     if (!status.ok()) return status;
   } catch (const protozero::exception& error) {

@@ -8,6 +8,7 @@
 #include "core/limit_error.h"
 #include "core/strings.h"
 #include "core/utf8.h"
+#include "server/decode/column_inference.h"
 #include "server/decode/proto_value.h"
 
 namespace batchsql {
@@ -97,12 +98,15 @@ absl::Status ProtoRows::Decode(RowBlockBuilder& builder) const {
 }
 
 absl::StatusOr<std::vector<NewColumn>> ProtoRows::InferColumns() const {
-  ColumnInference inference;
+  ColumnInference inference(limits_.columns_max);
   absl::InlinedVector<size_t, 32> columns;
-  auto on_column = [&](std::string_view name) {
-    const absl::StatusOr<size_t> column = inference.Add(name, limits_.columns_max);
-    if (column.ok()) columns.push_back(*column);
-    return column.status();
+  auto on_column = [&](std::string_view name) -> absl::Status {
+    const size_t known = inference.size();
+    const absl::StatusOr<size_t> column = inference.Add(name);
+    if (!column.ok()) return column.status();
+    if (*column < known) return NamedTwice(name);
+    columns.push_back(*column);
+    return absl::OkStatus();
   };
   auto on_value = [&](uint32_t index, const Value& value, uint32_t row) {
     if (index >= columns.size()) return WrongLength(row, columns.size());

@@ -35,26 +35,4 @@ class RowSource {
   virtual absl::StatusOr<std::vector<NewColumn>> InferColumns() const = 0;
 };
 
-// What a request gets that names a column twice.
-absl::Status NamedTwice(std::string_view name);
-
-// InferColumns of several values of one column: the first type seen wins, and an integer column
-// that also has fractions becomes kFloat64. A column that never has a value is kText.
-class ColumnInference {
- public:
-  // Index of a column that is named now for the first time. INVALID_ARGUMENT where it was named
-  // before, RESOURCE_EXHAUSTED past the limit.
-  absl::StatusOr<size_t> Add(std::string_view name, uint32_t columns_max);
-  void Observe(size_t column, const Value& value);
-  std::vector<NewColumn> Finish() const;
-
- private:
-  struct Observed {
-    std::string name{};
-    bool has_type = false;
-    ColumnType type = ColumnType::kText;
-  };
-  std::vector<Observed> columns_;
-};
-
 }  // namespace batchsql

@@ -49,8 +49,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
       detail = BadRequest(message);
       break;
     case absl::StatusCode::kResourceExhausted:
-      // What passed a limit by itself would pass it again.
-      if (IsLimitPassed(status)) return {code, message};
+      // What passed a limit by itself would pass it again; what is all used stays so.
+      if (IsLimitPassed(status) || IsNoneLeft(status)) return {code, message};
       detail = RetryInfo();
       break;
     case absl::StatusCode::kUnavailable:

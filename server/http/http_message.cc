@@ -4,23 +4,15 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/json_text.h"
 #include "core/limit_error.h"
 #include "core/strings.h"
-#include "core/utf8.h"
 
 namespace batchsql {
 namespace {
 
 // Seconds; long enough for a batch or a reconnection, short enough for a person.
 constexpr std::string_view kRetryAfterSeconds = "1";
-
-// Bytes of the character at the start of `text` if it is valid UTF-8, else 0.
-size_t CharacterBytes(std::string_view text) {
-  for (size_t length = 1; length <= 4 && length <= text.size(); ++length) {
-    if (InspectUtf8(text.substr(0, length)).valid) return length;
-  }
-  return 0;
-}
 
 }  // namespace
 
@@ -48,7 +40,7 @@ HttpResponse ErrorResponse(const absl::Status& error) {
   const int status = IsLimitPassed(error) ? 413 : HttpStatusOf(error.code());
   HttpResponse response =
       ErrorResponse(status, absl::StatusCodeToString(error.code()), AsStd(error.message()));
-  if (response.status == 429 || response.status == 503) {
+  if (response.status == 503 || (response.status == 429 && !IsNoneLeft(error))) {
     response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
   }
   return response;
@@ -83,31 +75,6 @@ int HttpStatusOf(absl::StatusCode code) {
     default:
       return 500;
   }
-}
-
-void AppendJsonString(std::string_view text, std::string* out) {
-  out->push_back('"');
-  while (!text.empty()) {
-    const auto byte = static_cast<uint8_t>(text.front());
-    if (byte == '"' || byte == '\\') {
-      out->push_back('\\');
-      out->push_back(text.front());
-    } else if (byte == '\n') {
-      *out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7F) {
-      absl::StrAppend(out, "\\u00", absl::Hex(byte, absl::kZeroPad2));
-    } else if (byte < 0x80) {
-      out->push_back(text.front());
-    } else if (const size_t length = CharacterBytes(text); length > 0) {
-      out->append(text.substr(0, length));
-      text.remove_prefix(length);
-      continue;
-    } else {
-      *out += "\xEF\xBF\xBD";
-    }
-    text.remove_prefix(1);
-  }
-  out->push_back('"');
 }
 
 }  // namespace batchsql

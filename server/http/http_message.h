@@ -42,9 +42,6 @@ HttpResponse ErrorResponse(const absl::Status& error);
 // The HTTP status of an error by its code alone.
 int HttpStatusOf(absl::StatusCode code);
 
-// Appends `text` as a JSON string. What is not valid UTF-8 becomes U+FFFD.
-void AppendJsonString(std::string_view text, std::string* out);
-
 // Answers requests; called from many threads at once.
 class HttpHandler {
  public:

@@ -15,7 +15,7 @@
 #include "core/log.h"
 #include "core/strings.h"
 #include "server/http/http_framing.h"
-#include "server/http/listen_address.h"
+#include "server/http/resolve_host.h"
 #include "server/http/socket_lookup.h"
 #include "server/http/url.h"
 
@@ -86,9 +86,10 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
 }
 
 absl::Status HttpServer::Listen() {
-  absl::StatusOr<ResolvedAddress> address = ResolveListenAddress(options_.listen);
+  absl::StatusOr<ListenAddress> address = ResolveHost(options_.listen);
   if (!address.ok()) return address.status();
-  if (address->is_ipv6 && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+  const bool is_ipv6 = address->host.find(':') != std::string::npos;
+  if (is_ipv6 && mg_check_feature(MG_FEATURES_IPV6) == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot listen on ", address->ToString(), ": the HTTP library has no IPv6"));
   }
@@ -138,7 +139,8 @@ absl::Status HttpServer::Listen() {
   if (mg_get_server_ports(context_, 1, &port) < 1) {
     return absl::InternalError("the HTTP library does not tell its port");
   }
-  address->port = port_ = port.port;
+  port_ = port.port;
+  address->port = static_cast<uint16_t>(port.port);
   address_ = address->ToString();
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "config/options.h"
 #include "server/http/connection_watchdog.h"
 #include "server/http/http_message.h"
 #include "server/http/http_router.h"
@@ -21,8 +22,7 @@ struct mg_context;
 namespace batchsql {
 
 struct HttpServerOptions {
-  std::string listen =
-      "127.0.0.1:8080";  // host:port or [address]:port; port 0 lets the system choose
+  ListenAddress listen = HttpOptions().listen;
   // Connections served at once; more wait in the listener's queue.
   uint32_t connections_max = 24;
   // Requests with a body at once. The other connections stay free for probes and scrapes.
@@ -43,7 +43,8 @@ struct HttpServerOptions {
 // Stop or destruction, which wait for the requests that are being answered.
 class HttpServer {
  public:
-  // UNAVAILABLE when the address cannot be listened on, INVALID_ARGUMENT when it is none.
+  // UNAVAILABLE when the address cannot be listened on, INVALID_ARGUMENT when it has no
+  // host or is of a kind that the library lacks.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpServerOptions options,
                                                            std::vector<HttpRoute> routes);
   ~HttpServer();

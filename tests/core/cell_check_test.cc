@@ -82,7 +82,7 @@ TEST_CASE("Each type takes the kinds that it names and no other") {
       {ColumnType::kTimestamp, "-------+---"},
       {ColumnType::kTimestampTz, "-------+---"},
       {ColumnType::kUuid, "-----------"},
-      {ColumnType::kJson, "++++++-----"},
+      {ColumnType::kJson, "++++++----+"},
       {ColumnType::kEnum, "----+------"},
       {ColumnType::kArray, "----------+"},
   }));
@@ -382,6 +382,31 @@ TEST_CASE("JSON is kept as it was written, and made of scalars") {
   column.bytes_max = 3;
   CHECK(Check(column, Value::Text("[1]")) == "[1]");
   CHECK(Check(column, Value::Text("[12]")) == "too_long");
+}
+
+TEST_CASE("A list in a JSON column is a JSON array, and its texts are strings") {
+  Column column = TestColumn("c", ColumnType::kJson);
+  const auto check = [&](const std::vector<Value>& elements) {
+    return Check(column, Value::List(elements));
+  };
+  CHECK(check({}) == "[]");
+  CHECK(check({Value::Null(), Value::Bool(true), Value::Int(-1), Value::Uint(kUint64Max),
+               Value::Double(0.5), Value::Number("1.50")}) ==
+        "[null,true,-1,18446744073709551615,0.5,1.50]");
+  CHECK(check({Value::Text("{}"), Value::Text("a\"\\\n\x01 \xc3\xbc")}) ==
+        "[\"{}\",\"a\\\"\\\\\\n\\u0001 \xc3\xbc\"]");
+  CHECK(check({Value::Text("\xff")}) == "bad_utf8");
+  CHECK(check({Value::Double(kInfinity)}) == "out_of_range");
+  CHECK(check({Value::Bytes("x")}) == "wrong_type");
+  CHECK(check({Value::Date(1)}) == "wrong_type");
+  CHECK(check({Value::List({})}) == "wrong_type");
+  const std::string_view nul("\0", 1);
+  CHECK(check({Value::Text(nul)}) == "[\"\\u0000\"]");
+  column.takes_nul = false;
+  CHECK(check({Value::Text(nul)}) == "nul_character");
+  column.bytes_max = 3;
+  CHECK(check({Value::Int(1)}) == "[1]");
+  CHECK(check({Value::Int(12)}) == "too_long");
 }
 
 TEST_CASE("An enum takes its labels, letter for letter") {

@@ -152,13 +152,14 @@ std::optional<std::string> Cell(const RowBlock& block, uint16_t column, uint32_t
 
 // What the database does with one row, by the strategy's definition (delivery.md).
 void Apply(const TableSchema& schema, const RowBlock& block, uint32_t row, Model& table) {
+  const auto columns = static_cast<uint16_t>(schema.columns().size());
   ModelRow inserted;
-  for (uint16_t column = 0; column < schema.columns().size(); ++column) {
+  for (uint16_t column = 0; column < columns; ++column) {
     inserted[column] = Cell(block, column, row).value_or("default");
   }
   const auto [existing, is_new] = table.emplace(*Cell(block, 0, row), inserted);
   if (is_new || schema.conflict() == Conflict::kIgnore) return;
-  for (uint16_t column = 0; column < schema.columns().size(); ++column) {
+  for (uint16_t column = 0; column < columns; ++column) {
     const auto cell = Cell(block, column, row);
     if (schema.conflict() == Conflict::kReplace) {
       existing->second[column] = inserted[column];

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/limit_error.h"
 #include "tests/core/pipeline_fixture.h"
 
 namespace batchsql {
@@ -86,6 +87,7 @@ TEST_CASE_METHOD(IngestorTest, "There are no more tables than the limit says") {
   CHECK(ingestor->Find("a").ok());
   CHECK(ingestor->Find("b").ok());
   CHECK(CodeOf("c") == StatusCode::kResourceExhausted);
+  CHECK(IsNoneLeft(ingestor->Find("c").status()));
   CHECK(ingestor->Find("a").ok());
 }
 

@@ -19,7 +19,7 @@ namespace batchsql {
 // What the receipts of a test were told. Thread-safe.
 class Answers {
  public:
-  Receipt::Listener For(std::string request) {
+  Receipt::Listener For(const std::string& request) {
     return [this, request](AckLevel, const RequestOutcome& outcome) {
       MutexLock lock(mutex_);
       order_.push_back(request);

@@ -15,7 +15,8 @@ absl::StatusOr<TableSchema> Create(WriteRule rule, Keys unique_keys = {{0}},
                                  TestColumn("a", ColumnType::kInt64),
                                  TestColumn("b", ColumnType::kText)};
   columns[2].key_is_bytes = false;
-  return TableSchema::Create({"s", "t"}, columns, primary_key, unique_keys, rule);
+  return TableSchema::Create({"s", "t"}, std::move(columns), std::move(primary_key),
+                             std::move(unique_keys), std::move(rule));
 }
 
 WriteRule Rule(Conflict conflict, std::vector<std::string> key = {},

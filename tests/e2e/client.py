@@ -144,7 +144,13 @@ def _column_kind(value):
 
 
 def request(table="", payload=None, kind=pb.WriteRequest, **fields):
-    """A request of either kind of call around a payload of either form."""
+    """A request of either kind of call around a payload of either form.
+
+    At level DATABASE unless another is named (0: the daemon's default), so that what was acknowledged
+    can be looked for in the table.
+    """
+    if table:
+        fields.setdefault("ack", DATABASE)
     if payload is not None:
         fields["rows" if isinstance(payload, pb.Rows) else "columns"] = payload
     return kind(table=table, **fields)

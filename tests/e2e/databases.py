@@ -6,6 +6,7 @@ private socket, and Python's sqlite3.
 
 import contextlib
 import datetime
+import hashlib
 import itertools
 import pathlib
 import sqlite3
@@ -26,6 +27,8 @@ class Database:
     kind = ""
     types = {}
     hexadecimal = ""  # An expression for the digits of bytes.
+    utc_text = ""     # An expression for an instant as 2024-02-29 23:59:59.999999.
+    hash_of = None    # Of hashlib: what checksum() computes.
 
     def fresh_name(self, stem="t"):
         return f"{stem}_{next(_names)}"
@@ -38,6 +41,11 @@ class Database:
 
     def count(self, table):
         return int(self.query(f"SELECT COUNT(*) FROM {table}")[0][0])
+
+    def checksum(self, table, text):
+        """Computed by the database: hash_of the non-NULL values of the expression `text`, in the
+        order of their bytes, with line feeds between them. None where all are NULL."""
+        return self._checksum(table, text)
 
     def target(self):
         """The `targets` of a configuration."""
@@ -55,6 +63,8 @@ class Sqlite(Database):
              "decimal": "DECIMAL TEXT", "bool": "BOOLEAN", "bytes": "BLOB",
              "instant": "TIMESTAMPTZ", "date": "DATE"}
     hexadecimal = "hex({})"
+    utc_text = "replace(substr({}, 1, 26), 'T', ' ')"
+    hash_of = hashlib.sha3_256
 
     def __init__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="batchsql-sqlite-")
@@ -72,6 +82,12 @@ class Sqlite(Database):
 
     execute = query
 
+    def _checksum(self, table, text):
+        # sha3 is the command line tool's own.
+        return _run(["sqlite3", "-batch", str(self.path)],
+                    f"SELECT lower(hex(sha3(group_concat(v, char(10)), 256))) FROM (SELECT {text} v "
+                    f"FROM {table} WHERE {text} IS NOT NULL ORDER BY v COLLATE BINARY);").strip()
+
 
 class Postgres(Database):
     kind = "postgresql"
@@ -79,6 +95,8 @@ class Postgres(Database):
              "decimal": "NUMERIC(12, 2)", "bool": "BOOLEAN", "bytes": "BYTEA",
              "instant": "TIMESTAMPTZ", "date": "DATE"}
     hexadecimal = "upper(encode({}, 'hex'))"
+    utc_text = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+    hash_of = hashlib.md5
 
     def __init__(self, server):
         self.server = server
@@ -94,6 +112,10 @@ class Postgres(Database):
         return [tuple(None if cell == "\\N" else cell for cell in line.split(SEPARATOR))
                 for line in text.splitlines()]
 
+    def _checksum(self, table, text):
+        return self.query(f"SELECT md5(string_agg(v, E'\\n' ORDER BY v COLLATE \"C\")) "
+                          f"FROM (SELECT ({text})::text v FROM {table}) t")[0][0]
+
     def execute(self, sql):
         # As the user of the daemon: the tables are its own.
         self.query(f"SET ROLE {servers.USER}; {sql}")
@@ -105,6 +127,8 @@ class MariaDb(Database):
              "decimal": "DECIMAL(12, 2)", "bool": "BOOLEAN", "bytes": "BLOB",
              "instant": "DATETIME(6)", "date": "DATE"}
     hexadecimal = "hex({})"
+    utc_text = "{}"  # DATETIME(6), which holds UTC
+    hash_of = hashlib.md5
 
     def __init__(self, server):
         self.server = server
@@ -120,6 +144,11 @@ class MariaDb(Database):
                 for line in text.splitlines()]
 
     execute = query
+
+    def _checksum(self, table, text):
+        return self.query("SET SESSION group_concat_max_len = 1 << 28; "
+                          f"SELECT MD5(GROUP_CONCAT(v ORDER BY CAST(v AS BINARY) SEPARATOR '\\n')) "
+                          f"FROM (SELECT CAST({text} AS CHAR) v FROM {table}) t")[0][0]
 
 
 def _run(command, script):

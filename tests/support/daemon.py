@@ -21,6 +21,8 @@ import templates
 
 START_SECONDS = 30
 STOP_SECONDS = 60
+# What AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer begin a report with.
+FINDING = re.compile(r"^(==\d+==ERROR: |WARNING: ThreadSanitizer|.*: runtime error: )", re.MULTILINE)
 OWN_KEYS = re.compile(r"^(grpc|http|data_dir)\s*:", re.MULTILINE)
 # The machine's proxies are for the outside: nothing here leaves the loopback.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -47,7 +49,8 @@ class Daemon:
 
     `arguments` go on its command line, `environment` on top of the caller's. With
     wait_ready=False, start() returns as soon as HTTP answers, ready or not (a database may be
-    unreachable on purpose). Not for use by several threads.
+    unreachable on purpose). A sanitizer's finding in its log fails the test, however the daemon
+    ended. Not for use by several threads.
     """
 
     def __init__(self, config="", arguments=(), environment=None, wait_ready=True):
@@ -55,6 +58,7 @@ class Daemon:
         self.arguments = list(arguments)
         self.environment = dict(environment or {})
         self.wait_ready = wait_ready
+        self.exit_code = None  # Of the last life that ended; negative: the signal that killed it.
         self._process = None
 
     def __enter__(self):
@@ -76,7 +80,11 @@ class Daemon:
         return self
 
     def __exit__(self, *_):
+        log = self.log_text
         self.close()
+        found = FINDING.search(log)
+        if found:
+            raise AssertionError(f"a sanitizer's finding in the daemon:\n{log[found.start():]}")
 
     def close(self):
         """Ends the daemon without ceremony and removes its folder."""
@@ -89,6 +97,11 @@ class Daemon:
     def pid(self):
         """The daemon's process, or None while it is down."""
         return self._process.pid if self._process else None
+
+    @property
+    def has_ended(self):
+        """True when nothing runs, also where it ended by itself and nobody waited for it yet."""
+        return self._process is None or self._process.poll() is not None
 
     @property
     def log_text(self):
@@ -128,9 +141,9 @@ class Daemon:
 
     def wait(self, seconds=STOP_SECONDS):
         """Waits for its end; returns its exit code (negative: the signal that killed it)."""
-        code = self._process.wait(seconds)
-        self._process = None
-        return code
+        self._process.wait(seconds)
+        self._reap()
+        return self.exit_code
 
     def stop(self, seconds=STOP_SECONDS):
         """SIGTERM: it drains and ends. Returns its exit code."""
@@ -168,5 +181,5 @@ class Daemon:
 
     def _reap(self):
         if self._process is not None:
-            self._process.wait()
+            self.exit_code = self._process.wait()
             self._process = None

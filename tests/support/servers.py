@@ -350,10 +350,11 @@ class MariaDbServer(DatabaseServer):
                                 *self._install, *self._accounts)
 
     def _initialise(self, data):
+        # Names of temporary tables are unique in one server only: a shared folder makes two clash.
+        folders = (f"--datadir={data}", f"--tmpdir={self._scratch.path}")
+        self._initialise_with(["mariadb-install-db", "--no-defaults", *folders, *self._install])
         self._initialise_with(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={data}", *self._install])
-        self._initialise_with(
-            ["mariadbd", "--no-defaults", f"--datadir={data}", "--bootstrap", "--skip-networking"],
+            ["mariadbd", "--no-defaults", *folders, "--bootstrap", "--skip-networking"],
             "".join(f"{statement};\n" for statement in self._accounts))
 
     def _command(self):

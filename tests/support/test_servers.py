@@ -313,6 +313,8 @@ import http.server, re, signal, sys, time
 text = open(sys.argv[sys.argv.index("--config") + 1]).read()
 if "fail: true" in text:
     sys.exit("batchsql.yaml:4: unknown key 'fail'")
+if "finding: " in text:
+    print(re.search("finding: (.*)", text).group(1), flush=True)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(503 if self.path == "/readyz" and "ready: false" in text else 200)
@@ -351,6 +353,14 @@ class TestDaemon:
     def test_bad_configuration_is_shown(self):
         with pytest.raises(processes.StartError, match="unknown key 'fail'"):
             daemon.Daemon("fail: true").__enter__()
+
+    @pytest.mark.parametrize("finding", [
+        "WARNING: ThreadSanitizer: data race (pid=7)", "==7==ERROR: AddressSanitizer: SEGV",
+        "core/a.cc:1:2: runtime error: signed integer overflow"])
+    def test_a_sanitizers_finding_fails_the_test(self, finding):
+        with pytest.raises(AssertionError, match="finding"):
+            with daemon.Daemon(f"# finding: {finding}"):
+                pass
 
     def test_unready_daemon_can_be_asked_for(self):
         with daemon.Daemon("ready: false", wait_ready=False) as running:

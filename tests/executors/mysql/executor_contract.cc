@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <cstdlib>
 #include <future>
 #include <thread>
@@ -21,9 +20,10 @@ Value T(std::string_view value) { return Value::Text(value); }
 
 class MySqlTest : public ContractTest {
  protected:
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the tests sets an environment variable.
   static std::string Dsn() { return std::getenv("BATCHSQL_TEST_MYSQL_DSN"); }
 
-  absl::StatusCode DescribeCode(const std::string& table, WriteRule rule = {}) {
+  absl::StatusCode DescribeCode(const std::string& table, const WriteRule& rule = {}) {
     return executor().Describe({"", table}, rule).status().code();
   }
 
@@ -56,15 +56,24 @@ class MySqlTest : public ContractTest {
     return session;
   }
 
-  // Waits until some other session holds the lock of row `id`.
-  void AwaitRowLock(const std::string& table, int id) {
-    const auto session = OpenSession();
-    const std::string probe =
-        absl::StrCat("SELECT id FROM ", table, " WHERE id = ", id, " FOR UPDATE NOWAIT");
-    std::vector<MySqlRow> rows;
-    while (session->Query(probe, {}, &rows).ok()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+  // A table of `id` and `v` with rows 1 and 2, which the executor has written. Its session holds a
+  // named lock from then on, until it updates row 1.
+  std::string NewSignallingTable() {
+    const std::string table = NewTable("id INT PRIMARY KEY, v INT");
+    const auto on = [&](const std::string& event, const std::string& call) {
+      db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_", event, " AFTER ", event, " ON ",
+                                table, " FOR EACH ROW BEGIN IF NEW.id = 1 THEN DO ", call,
+                                "; END IF; END"));
+    };
+    on("INSERT", absl::StrCat("GET_LOCK('", table, "', 0)"));
+    on("UPDATE", absl::StrCat("RELEASE_LOCK('", table, "')"));
+    MustWrite(Describe(table), {{{"id", I(1)}, {"v", I(0)}}, {{"id", I(2)}, {"v", I(0)}}});
+    return table;
+  }
+
+  // Waits until the executor has updated row 1 of a signalling table.
+  void AwaitUpdate(const std::string& table) {
+    REQUIRE(db().Query(absl::StrCat("SELECT GET_LOCK('", table, "', 60)"))[0][0] == "1");
   }
 };
 
@@ -258,9 +267,8 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a trigger's SIGNAL is a constraint", "[mysql
 
 TEST_CASE_METHOD(MySqlTest, "mysql: a deadlock takes the whole batch back, and nothing follows it",
                  "[mysql]") {
-  const std::string table = NewTable("id INT PRIMARY KEY, v INT");
+  const std::string table = NewSignallingTable();
   const auto schema = Describe(table, Conflict::kUpdate);
-  MustWrite(schema, {{{"id", I(1)}, {"v", I(0)}}, {{"id", I(2)}, {"v", I(0)}}});
   // The other session has changed more, so that the server chooses the executor as the victim.
   const auto other = OpenSession();
   REQUIRE(other->Execute("START TRANSACTION").ok());
@@ -274,7 +282,7 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a deadlock takes the whole batch back, and n
         schema,
         {{{"id", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"v", I(1)}}, {{"id", I(3)}, {"v", I(1)}}});
   });
-  AwaitRowLock(table, 1);
+  AwaitUpdate(table);
   REQUIRE(other->Execute(absl::StrCat("UPDATE ", table, " SET v = 8 WHERE id = 1")).ok());
   const WriteOutcome outcome = written.get();
   CHECK(outcome.kind == Kind::kNotCommitted);
@@ -289,15 +297,14 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a deadlock takes the whole batch back, and n
 
 TEST_CASE_METHOD(MySqlTest, "mysql: a session killed in the middle of a batch leaves nothing",
                  "[mysql]") {
-  const std::string table = NewTable("id INT PRIMARY KEY, v INT");
+  const std::string table = NewSignallingTable();
   const auto schema = Describe(table, Conflict::kUpdate);
-  MustWrite(schema, {{{"id", I(1)}, {"v", I(0)}}, {{"id", I(2)}, {"v", I(0)}}});
   db().Execute("START TRANSACTION");
   db().Execute(absl::StrCat("UPDATE ", table, " SET v = 7 WHERE id = 2"));
   std::future<WriteOutcome> written = std::async(std::launch::async, [&] {
     return Write(schema, {{{"id", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"v", I(1)}}});
   });
-  AwaitRowLock(table, 1);
+  AwaitUpdate(table);
   REQUIRE(db().KillConnections());
   const WriteOutcome outcome = written.get();
   db().Execute("ROLLBACK");

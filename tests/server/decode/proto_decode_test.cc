@@ -230,7 +230,7 @@ TEST_CASE("Columns are inferred within the limits that decoding has") {
 
 TEST_CASE("Types are inferred from the first values, integers give way to fractions") {
   v1::Rows rows;
-  for (const char* name : {"i", "f", "null", "t", "u"}) rows.add_columns(name);
+  for (const char* name : {"i", "f", "null", "t", "u", "s", "l"}) rows.add_columns(name);
   const auto add = [&rows](auto set_first, bool fraction) {
     v1::Row* const row = rows.add_rows();
     set_first(row->add_values());
@@ -242,6 +242,8 @@ TEST_CASE("Types are inferred from the first values, integers give way to fracti
     row->add_values()->set_null_value(true);
     row->add_values()->set_timestamp_us(1);
     row->add_values()->set_uint_value(1);
+    row->add_values()->set_text_value("2024-02-29T23:59:59Z");
+    row->add_values()->mutable_list_value();
   };
   add([](v1::Value* value) { value->set_null_value(true); }, false);
   add([](v1::Value* value) { value->set_int_value(1); }, true);
@@ -251,7 +253,9 @@ TEST_CASE("Types are inferred from the first values, integers give way to fracti
                                             {"f", ColumnType::kFloat64, false},
                                             {"null", ColumnType::kText, false},
                                             {"t", ColumnType::kTimestampTz, false},
-                                            {"u", ColumnType::kUint64, false}});
+                                            {"u", ColumnType::kUint64, false},
+                                            {"s", ColumnType::kText, false},
+                                            {"l", ColumnType::kJson, false}});
 }
 
 // Generated classes refuse these; a field's name is repeated in the answer, which must be a

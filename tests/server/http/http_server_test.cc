@@ -124,11 +124,17 @@ TEST_CASE("HTTP lists refused rows, escaped") {
 TEST_CASE("HTTP maps errors to statuses") {
   TestServer server;
   const std::vector<std::pair<absl::Status, int>> cases = {
-      {absl::InvalidArgumentError("m"), 400},   {absl::NotFoundError("m"), 404},
-      {absl::AbortedError("m"), 409},           {LimitPassed("m"), 413},
-      {absl::ResourceExhaustedError("m"), 429}, {absl::InternalError("m"), 500},
-      {absl::UnimplementedError("m"), 501},     {absl::UnavailableError("m"), 503},
-      {absl::DeadlineExceededError("m"), 504},  {absl::FailedPreconditionError("m"), 400},
+      {absl::InvalidArgumentError("m"), 400},
+      {absl::NotFoundError("m"), 404},
+      {absl::AbortedError("m"), 409},
+      {LimitPassed("m"), 413},
+      {absl::ResourceExhaustedError("m"), 429},
+      {absl::InternalError("m"), 500},
+      {absl::UnimplementedError("m"), 501},
+      {absl::UnavailableError("m"), 503},
+      {absl::DeadlineExceededError("m"), 504},
+      {absl::FailedPreconditionError("m"), 400},
+      {NoneLeft("m"), 429},
   };
   HttpClient client(server.port());
   for (const auto& [error, status] : cases) {
@@ -137,7 +143,8 @@ TEST_CASE("HTTP maps errors to statuses") {
     const ClientResponse response = client.Exchange(Post(kRows, "{}"));
     CHECK(response.status == status);
     CHECK(response.body == ErrorBody(absl::StatusCodeToString(error.code()), "m"));
-    CHECK((response.headers.count("retry-after") == 1) == (status == 429 || status == 503));
+    const bool again = status == 503 || (status == 429 && !IsNoneLeft(error));
+    CHECK((response.headers.count("retry-after") == 1) == again);
   }
 }
 
@@ -320,27 +327,22 @@ TEST_CASE("HTTP tells its observer each request") {
 TEST_CASE("HTTP says which address it cannot listen on") {
   TestServer server;
   HttpServerOptions options;
-  options.listen = server.server->address();
+  options.listen.port = static_cast<uint16_t>(server.port());
   const absl::Status busy = HttpServer::Start(options, {}).status();
   CHECK(busy.code() == absl::StatusCode::kUnavailable);
-  CHECK_THAT(std::string(busy.message()),
-             Catch::Contains(options.listen) && Catch::Contains("Address already in use"));
-  for (const char* listen :
-       {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-        "127.0.0.1:80,127.0.0.1:81", "127.0.0.1:80s", "[::1]", "::1:80", "127.0.0.1:-1"}) {
-    CAPTURE(listen);
-    options.listen = listen;
-    CHECK(HttpServer::Start(options, {}).status().code() == absl::StatusCode::kInvalidArgument);
-  }
+  CHECK_THAT(std::string(busy.message()), Catch::Contains(server.server->address()) &&
+                                              Catch::Contains("Address already in use"));
+  options.listen = {"", 0};
+  CHECK(HttpServer::Start(options, {}).status().code() == absl::StatusCode::kInvalidArgument);
 }
 
 TEST_CASE("HTTP listens on a name, and says that it has no IPv6") {
   HttpServerOptions options;
-  options.listen = "localhost:0";
+  options.listen = {"localhost", 0};
   auto named = HttpServer::Start(options, {});
   REQUIRE(named.ok());
   CHECK((*named)->address() == absl::StrCat("127.0.0.1:", (*named)->port()));
-  options.listen = "[::1]:0";
+  options.listen = {"::1", 0};
   const absl::Status six = HttpServer::Start(options, {}).status();
   CHECK_THAT(std::string(six.message()), Catch::Contains("[::1]:0") && Catch::Contains("IPv6"));
 }

@@ -119,7 +119,7 @@ class Daemon {
     endpoints.readiness = [] { return absl::OkStatus(); };
     endpoints.write_rows = [this](RowsRequest r) { return writer_->Write(std::move(r)); };
     HttpServerOptions http;
-    http.listen = "127.0.0.1:0";
+    http.listen.port = 0;
     auto server = HttpServer::Start(std::move(http), MakeRoutes(std::move(endpoints)));
     REQUIRE(server.ok());
     server_ = *std::move(server);

@@ -20,7 +20,7 @@ inline constexpr uint64_t kBodyMax = 1000;
 class TestServer {
  public:
   explicit TestServer(HttpServerOptions options = {}, const WriteRows& write = nullptr) {
-    options.listen = "127.0.0.1:0";
+    options.listen.port = 0;
     HttpEndpoints endpoints;
     endpoints.metrics = [] { return "# TYPE up gauge\nup 1\n"; };
     endpoints.readiness = [this] { return readiness; };

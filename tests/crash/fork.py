@@ -1,0 +1,113 @@
+"""Two daemons with one identity: the first is stopped (SIGSTOP), a second one runs on a copy of its
+data directory, and the first goes on. It must find itself fenced, and an operator brings it back.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import client as api
+import daemon as harness
+import processes
+import rows
+
+TWIN_SECONDS = 15   # Until the second daemon wrote all that its copy holds.
+FENCE_SECONDS = 30  # Until every pipeline of the first one knows.
+ADOPT_SECONDS = 30
+HEADER_BYTES = 4096
+
+
+class Twin(harness.Daemon):
+    """The second daemon: its data directory is a copy, made when it is started."""
+
+    def __init__(self, first):
+        super().__init__(first.config, wait_ready=False)
+        self._first = first
+
+    def start(self):
+        shutil.copytree(self._first.data_dir, self.data_dir)
+        super().start()
+
+
+def fork(world):
+    """Plays it on a running daemon; leaves none running. False: the second one could not work."""
+    first = world.daemon
+    first.send_signal(signal.SIGSTOP)
+    try:
+        if world.proxy:
+            world.proxy.cut_all()  # Else the stopped one's transaction holds its slot.
+        if not _run_twin(world, first):
+            return False
+    finally:
+        first.send_signal(signal.SIGCONT)
+    if world.sabotage:
+        world.wait_daemon(2)  # Time to do what a fenced daemon must not.
+        return True
+    try:
+        processes.wait_until(lambda: _all_stopped(first), FENCE_SECONDS, "a fenced daemon to stop")
+    except TimeoutError as error:
+        world.problem(f"{error}: {_states(first)}")
+    world.kill_daemon("fenced")
+    _adopt(world, first)
+    return True
+
+
+def _run_twin(world, first):
+    with contextlib.suppress(TimeoutError), Twin(first) as twin:
+        processes.wait_until(lambda: _is_done(twin), TWIN_SECONDS, "the second daemon to be done")
+        twin.stop()
+        world.count("forks")
+        return True
+    return False
+
+
+def _tables(daemon):
+    with api.Client(daemon.grpc_address) as client:
+        return client.status().tables
+
+
+def _is_done(daemon):
+    tables = _tables(daemon)
+    return len(tables) >= len(rows.TABLES) and all(
+        table.state == "running" and table.queued_rows == 0 for table in tables)
+
+
+def _all_stopped(daemon):
+    return all(table.state == "stopped" for table in _tables(daemon))
+
+
+def _states(daemon):
+    return ", ".join(f"{table.table} {table.state} {table.last_error}" for table in _tables(daemon))
+
+
+def _adopt(world, first):
+    """`batchsql journal adopt`: each journal goes on behind what the second daemon committed."""
+    ends = {bytes.fromhex(pipeline): max(int(to), int(frontier)) for pipeline, to, frontier
+            in world.database.query(
+                f"SELECT {world.database.hexadecimal.format('pipeline')}, MAX(range_to), "
+                "MAX(frontier) FROM batchsql_watermark GROUP BY pipeline")}
+    for journal in sorted((first.data_dir / "journal").iterdir()):
+        fresh = first.data_dir / f"adopted-{journal.name}"
+        done = subprocess.run(
+            [harness.program("batchsql"), "journal", "adopt", journal, "--out", fresh,
+             "--from-lsn", str(_end_of(journal, ends) + 1)],
+            capture_output=True, text=True, timeout=ADOPT_SECONDS, check=False,
+            env={**os.environ, "LD_PRELOAD": ""})
+        if done.returncode != 0:
+            raise RuntimeError(f"adopting {journal.name} failed: {done.stdout}{done.stderr}")
+        shutil.rmtree(journal)
+        pathlib.Path(fresh).rename(journal)
+
+
+def _end_of(journal, ends):
+    """What the target committed of the journal; a segment's header names its pipeline."""
+    for segment in sorted(journal.iterdir()):
+        with open(segment, "rb") as file:
+            header = file.read(HEADER_BYTES)
+        for pipeline, end in ends.items():
+            if pipeline in header:
+                return end
+    raise RuntimeError(f"{journal.name} belongs to no pipeline of the target")
