@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "batchsql/v1/ingest.pb.h"
 #include "cli/loader.h"
 
 namespace batchsql::cli {
@@ -36,6 +38,30 @@ int RunTables(const ServerAddress& server, const std::string& table, bool json);
 
 // `batchsql status`.
 int RunStatus(const ServerAddress& server, bool json);
+
+// `batchsql dlq …`, each with its part of it.
+struct LettersCommand {
+  ServerAddress server;
+  std::string table;
+  std::vector<uint64_t> ids;
+  bool all = false;
+  bool replayed = false;
+  // list
+  uint64_t after = 0;
+  uint32_t limit = 100;
+  v1::RejectReason reason = v1::REJECT_REASON_UNSPECIFIED;
+  bool json = false;
+  std::string path;    // replay
+  std::string before;  // purge
+  bool yes = false;    // purge
+};
+int RunLettersList(const LettersCommand& command);
+// One line of JSON each.
+int RunLettersShow(const LettersCommand& command);
+// Its last line on standard output is `replay: replayed=… repeated=… refused=…`.
+int RunLettersReplay(const LettersCommand& command);
+// Its last line on standard output is `purge: purged=…`.
+int RunLettersPurge(const LettersCommand& command);
 
 struct GenerateCommand {
   std::string workload = "w";

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/generator.h"
 #include "cli/version.h"
+#include "core/rejection.h"
 
 namespace batchsql::cli {
 namespace {
@@ -102,6 +103,70 @@ void AddStatus(CLI::App& app, ServerAddress* server, std::string* table, bool* j
   tables->callback([=] { *run = [=] { return RunTables(*server, *table, *json); }; });
 }
 
+std::map<std::string, v1::RejectReason> Reasons() {
+  std::map<std::string, v1::RejectReason> reasons;
+  for (int reason = v1::REJECT_REASON_UNKNOWN_COLUMN; reason < v1::RejectReason_ARRAYSIZE;
+       ++reason) {
+    reasons.emplace(RejectReasonName(static_cast<RejectReason>(reason)),
+                    static_cast<v1::RejectReason>(reason));
+  }
+  return reasons;
+}
+
+CLI::App* AddLetterCommand(CLI::App* letters, const std::string& name, const std::string& what,
+                           LettersCommand* command, int (*run_command)(const LettersCommand&),
+                           Run* run) {
+  CLI::App* const added = letters->add_subcommand(name, what);
+  added->add_option("--table", command->table, "The table")->required();
+  AddServer(added, &command->server);
+  added->callback([=] { *run = [=] { return run_command(*command); }; });
+  return added;
+}
+
+CLI::Option* AddIds(CLI::App* command, LettersCommand* letters) {
+  return command->add_option("ID", letters->ids, "Ids of dead letters")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62U));
+}
+
+void AddLetters(CLI::App& app, LettersCommand* letters, Run* run) {
+  CLI::App* const command = app.add_subcommand("dlq", "Rows that a database refused: dead letters");
+  command->require_subcommand(1);
+
+  CLI::App* const list =
+      AddLetterCommand(command, "list", "How many there are, and which", letters, RunLettersList, run);
+  list->add_option("--after", letters->after, "Only those with a greater id");
+  list->add_option("--limit", letters->limit, "The most to list")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  AddChoice(list, "--reason", &letters->reason, Reasons(), "Only those refused for it");
+  list->add_flag("--replayed", letters->replayed, "Those that were replayed too");
+  list->add_flag("--json", letters->json, "As JSON");
+
+  AddIds(AddLetterCommand(command, "show", "Dead letters with their rows, one line of JSON each",
+                          letters, RunLettersShow, run),
+         letters)
+      ->required();
+
+  CLI::App* const replay = AddLetterCommand(command, "replay", "Write rows again, each once",
+                                            letters, RunLettersReplay, run);
+  CLI::Option_group* const which = replay->add_option_group("which");
+  AddIds(which, letters);
+  which->add_flag("--all", letters->all, "Every one that was not replayed");
+  which->add_option("--from-file", letters->path,
+                    "Lines as `show` prints them, with their rows edited; - for standard input");
+  which->require_option(1);
+
+  CLI::App* const purge = AddLetterCommand(command, "purge", "Remove dead letters for good",
+                                           letters, RunLettersPurge, run);
+  CLI::Option_group* const gone = purge->add_option_group("which");
+  AddIds(gone, letters);
+  gone->add_flag("--replayed", letters->replayed, "Those that were replayed");
+  gone->add_option("--before", letters->before, "Those refused before, as 2026-01-31T12:00:00Z");
+  gone->add_flag("--all", letters->all, "Every one; with --yes");
+  gone->require_option(1, 0);
+  purge->add_flag("--yes", letters->yes, "Do not ask back");
+}
+
 void AddJournal(CLI::App& app, JournalCommand* journal, Run* run) {
   CLI::App* const command =
       app.add_subcommand("journal", "Look at a pipeline's journal, or copy what is left of it");
@@ -136,12 +201,14 @@ int Main(int argc, char** argv) {
   Run run;
   LoadCommand load;
   GenerateCommand generate;
+  LettersCommand letters;
   JournalCommand journal;
   ServerAddress server;
   std::string table;
   bool json = false;
   AddLoad(app, &load, &run);
   AddGenerate(app, &generate, &run);
+  AddLetters(app, &letters, &run);
   AddStatus(app, &server, &table, &json, &run);
   AddJournal(app, &journal, &run);
   try {

@@ -1,50 +1,21 @@
-#include <google/protobuf/util/json_util.h>
-
 #include <cstdio>
-#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "batchsql/v1/admin.grpc.pb.h"
 #include "batchsql/v1/ingest.grpc.pb.h"
+#include "cli/call.h"
 #include "cli/commands.h"
-#include "cli/connection.h"
 #include "cli/text_table.h"
 
 namespace batchsql::cli {
 namespace {
 
-int Fail(const absl::Status& status, const std::string& what) {
-  std::fprintf(stderr, "batchsql: %s\n", what.c_str());
-  return absl::IsInvalidArgument(status) ? kExitUsage : kExitServer;
-}
-
-int PrintJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
-  if (!status.ok()) return Fail(absl::InternalError(""), status.ToString());
-  std::fputs(json.c_str(), stdout);
-  return kExitOk;
-}
-
-// Connects, makes one call, and prints its answer.
-template <typename Stub, typename Response, typename Call, typename PrintText>
-int Ask(const ServerAddress& server, bool json, Call call, PrintText print) {
-  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
-      Connect(server.address, server.connect_deadline);
-  if (!channel.ok()) return Fail(channel.status(), std::string(channel.status().message()));
-  const auto stub = Stub::NewStub(*channel);
-  grpc::ClientContext context;
-  SetDeadline(context);
-  Response response;
-  const absl::Status status = FromGrpc(call(*stub, context, &response));
-  if (!status.ok()) return Fail(status, Describe(status));
-  if (json) return PrintJson(response);
-  print(response);
+template <typename Response, typename Print>
+int Show(const absl::StatusOr<Response>& response, bool json, Print print) {
+  if (!response.ok()) return Fail(response.status());
+  if (json) return PrintJson(*response);
+  print(*response);
   return kExitOk;
 }
 
@@ -68,12 +39,12 @@ void PrintTargets(const v1::StatusResponse& status) {
 
 void PrintTables(const v1::StatusResponse& status) {
   TextTable table({"TABLE", "TARGET", "STATE", "QUEUED", "RECEIVED", "COMMITTED", "REJECTED",
-                   "FAILED", "LAST ERROR"},
+                   "DEAD", "LAST ERROR"},
                   {false, false, false, true, true, true, true, true, false});
   for (const v1::TableStatus& one : status.tables()) {
     table.Add({one.table(), one.target(), one.state(), WithSeparators(one.queued_rows()),
                WithSeparators(one.received_rows()), WithSeparators(one.committed_rows()),
-               WithSeparators(one.rejected_rows()), WithSeparators(one.failed_rows()),
+               WithSeparators(one.rejected_rows()), WithSeparators(one.dead_lettered_rows()),
                one.last_error()});
   }
   std::fputs(table.Text().c_str(), stdout);
@@ -114,28 +85,20 @@ void PrintColumns(const v1::DescribeTableResponse& response) {
 }  // namespace
 
 int RunTables(const ServerAddress& server, const std::string& table, bool json) {
+  using Ingest = v1::Ingest::Stub;
+  Caller<Ingest> ingest(server);
   if (table.empty()) {
-    const auto call = [](v1::Ingest::Stub& stub, grpc::ClientContext& context,
-                         v1::ListTablesResponse* response) {
-      return stub.ListTables(&context, v1::ListTablesRequest(), response);
-    };
-    return Ask<v1::Ingest, v1::ListTablesResponse>(server, json, call, PrintSummaries);
+    return Show(ingest.Call(&Ingest::ListTables, v1::ListTablesRequest()), json, PrintSummaries);
   }
-  const auto call = [&](v1::Ingest::Stub& stub, grpc::ClientContext& context,
-                        v1::DescribeTableResponse* response) {
-    v1::DescribeTableRequest request;
-    request.set_table(table);
-    return stub.DescribeTable(&context, request, response);
-  };
-  return Ask<v1::Ingest, v1::DescribeTableResponse>(server, json, call, PrintColumns);
+  v1::DescribeTableRequest request;
+  request.set_table(table);
+  return Show(ingest.Call(&Ingest::DescribeTable, request), json, PrintColumns);
 }
 
 int RunStatus(const ServerAddress& server, bool json) {
-  const auto call = [](v1::Admin::Stub& stub, grpc::ClientContext& context,
-                       v1::StatusResponse* response) {
-    return stub.Status(&context, v1::StatusRequest(), response);
-  };
-  return Ask<v1::Admin, v1::StatusResponse>(server, json, call, PrintStatus);
+  using Admin = v1::Admin::Stub;
+  Caller<Admin> admin(server);
+  return Show(admin.Call(&Admin::Status, v1::StatusRequest()), json, PrintStatus);
 }
 
 }  // namespace batchsql::cli

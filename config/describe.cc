@@ -97,7 +97,8 @@ std::string DescribeLimits(const LimitOptions& limits) {
                       Bytes(limits.request_bytes_max), " and ", limits.columns_max,
                       " columns; a row ", Bytes(limits.row_bytes_max), "; JSON nests ",
                       limits.json_depth_max, " levels; ", limits.tables_max, " tables; ",
-                      Bytes(limits.journal_bytes_max), " of journals\n");
+                      Bytes(limits.journal_bytes_max), " of journals, ",
+                      Bytes(limits.letters_bytes_max), " of dead letters\n");
 }
 
 std::string DescribeMonitoring(const MonitoringOptions& monitoring) {

@@ -102,6 +102,7 @@ struct LimitOptions {
   uint32_t json_depth_max = 64;  // nested arrays and objects of one JSON body
   uint64_t journal_bytes_max = 10 * 1024 * kMiB;  // on disk, over all tables
   uint64_t journal_segment_bytes = 64 * kMiB;
+  uint64_t letters_bytes_max = kGiB;  // dead letters on disk, over all tables
   uint32_t journal_grace_ms = 600'000;  // that segments are kept for after their rows committed
   bool operator==(const LimitOptions&) const = default;
 };

@@ -83,6 +83,8 @@ void ReadLimits(Reader& root, LimitOptions* limits) {
                      {16 * kMiB, 1024 * 1024 * kGiB, "bytes"});
   ReadBounded(reader, "journal_segment_bytes", &limits->journal_segment_bytes,
               "limits.journal_bytes_max", limits->journal_bytes_max);
+  reader.ReadInteger("letters_bytes_max", &limits->letters_bytes_max,
+                     {kMiB, 1024 * 1024 * kGiB, "bytes"});
   reader.ReadInteger("journal_grace_ms", &limits->journal_grace_ms,
                      {0, 24 * kHourMs, "milliseconds"});
   reader.RefuseOthers();

@@ -6,14 +6,14 @@
 namespace batchsql {
 
 void Batcher::Add(QueuedBlock block) {
-  rows_ += block.rows.rows();
+  rows_ += block.pending_rows();
   bytes_ += block.rows.size_bytes();
   queue_.push_back(std::move(block));
 }
 
 void Batcher::PutBack(std::vector<QueuedBlock> blocks) {
   for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    rows_ += block->rows.rows();
+    rows_ += block->pending_rows();
     bytes_ += block->rows.size_bytes();
     queue_.push_front(std::move(*block));
   }
@@ -44,11 +44,12 @@ Batch Batcher::Take() {
     }
     batch.schema = next.schema;
     batch.rows += next.rows.rows();
+    batch.refused += next.letters.size();
     batch.bytes += next.rows.size_bytes();
     batch.blocks.push_back(std::move(next));
     queue_.pop_front();
   }
-  rows_ -= batch.rows;
+  rows_ -= batch.rows + batch.refused;
   bytes_ -= batch.bytes;
   return batch;
 }

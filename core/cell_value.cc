@@ -36,6 +36,20 @@ Value VariableValue(ColumnType type, std::string_view bytes) {
 
 }  // namespace
 
+Value StoredValue(ColumnType type, ColumnType element, uint64_t fixed, std::string_view bytes,
+                  std::vector<Value>* elements) {
+  if (!IsVariable(type)) return FixedValue(type, fixed);
+  if (type != ColumnType::kArray) return VariableValue(type, bytes);
+  elements->clear();
+  ArrayReader reader(bytes, element);
+  while (reader.Next()) {
+    elements->push_back(reader.is_null()      ? Value::Null()
+                        : IsVariable(element) ? VariableValue(element, reader.bytes())
+                                              : FixedValue(element, reader.fixed()));
+  }
+  return Value::List(*elements);
+}
+
 Value CellValue(const Column& column, const ColumnView& view, uint32_t row,
                 std::vector<Value>* elements) {
   switch (view.state(row)) {
@@ -46,16 +60,9 @@ Value CellValue(const Column& column, const ColumnView& view, uint32_t row,
     case CellState::kValue:
       break;
   }
-  if (!IsVariable(column.type)) return FixedValue(column.type, view.u64(row));
-  if (column.type != ColumnType::kArray) return VariableValue(column.type, view.bytes(row));
-  elements->clear();
-  ArrayReader reader(view.bytes(row), column.element);
-  while (reader.Next()) {
-    elements->push_back(reader.is_null()             ? Value::Null()
-                        : IsVariable(column.element) ? VariableValue(column.element, reader.bytes())
-                                                     : FixedValue(column.element, reader.fixed()));
-  }
-  return Value::List(*elements);
+  const bool variable = IsVariable(column.type);
+  return StoredValue(column.type, column.element, variable ? 0 : view.u64(row),
+                     variable ? view.bytes(row) : std::string_view(), elements);
 }
 
 }  // namespace batchsql

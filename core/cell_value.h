@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "core/row_block.h"
@@ -12,5 +14,8 @@ namespace batchsql {
 // built against `column`; `elements` holds what a list points at and must outlive the value.
 Value CellValue(const Column& column, const ColumnView& view, uint32_t row,
                 std::vector<Value>* elements);
+// The same for one value as a block holds it: `fixed` or `bytes`, as the type asks.
+Value StoredValue(ColumnType type, ColumnType element, uint64_t fixed, std::string_view bytes,
+                  std::vector<Value>* elements);
 
 }  // namespace batchsql

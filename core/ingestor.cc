@@ -58,6 +58,22 @@ absl::StatusOr<std::unique_ptr<Journal>> Ingestor::OpenJournal(const TableRule& 
   return Journal::Open(resources_.env, resources_.disk, resources_.clock, std::move(options));
 }
 
+absl::StatusOr<std::unique_ptr<DeadLetters>> Ingestor::OpenLetters(const TableRule& rule) {
+  if (!rule.journal || options_.journal_root.empty() || resources_.letters == nullptr) {
+    return nullptr;
+  }
+  DeadLetters::Options options;
+  options.directory = absl::StrCat(options_.letters_root, "/",
+                                   JournalDirectoryName({rule.target, rule.options.table}));
+  absl::StatusOr<std::unique_ptr<DeadLetters>> letters =
+      DeadLetters::Open(resources_.env, resources_.letters, std::move(options));
+  if (letters.ok() && (*letters)->torn_bytes() > 0) {
+    Log(LogLevel::kInfo, "a torn end of the dead letters was cut",
+        {{"table", rule.options.label}, {"bytes", absl::StrCat((*letters)->torn_bytes())}});
+  }
+  return letters;
+}
+
 // The rule's target exists: the configuration was checked.
 std::unique_ptr<Pipeline> Ingestor::NewPipeline(TableRule rule) {
   Target* const target = targets_.find(rule.target)->second.get();
@@ -65,8 +81,11 @@ std::unique_ptr<Pipeline> Ingestor::NewPipeline(TableRule rule) {
   PipelineMetrics* metrics = resources_.metrics->AddPipeline(rule.target, table);
   rule.options.id = UuidOfName(absl::StrCat(options_.instance, "\n", rule.target, "\n", table));
   absl::StatusOr<std::unique_ptr<Journal>> journal = OpenJournal(rule);
+  absl::StatusOr<std::unique_ptr<DeadLetters>> letters = OpenLetters(rule);
+  if (!letters.ok()) journal = letters.status();
   return std::make_unique<Pipeline>(std::move(rule.options), target, metrics, resources_.clock,
-                                    resources_.memory, std::move(journal));
+                                    resources_.memory, std::move(journal),
+                                    letters.ok() ? *std::move(letters) : nullptr);
 }
 
 void Ingestor::OpenAll() {

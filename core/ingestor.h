@@ -38,6 +38,7 @@ class Ingestor {
     uint32_t tables_max = 1000;
     std::string journal_root;  // directory of the journals' directories; empty: no journal at all
     Journal::Options journal;  // `directory` is set here
+    std::string letters_root;  // directory of the dead letters' directories
     // Names this daemon among those that write without a journal; the pipelines' ids follow from it.
     std::string instance;
   };
@@ -48,6 +49,7 @@ class Ingestor {
     Budget* memory;
     Metrics* metrics;
     Clock* clock;
+    LetterSpace* letters = nullptr;  // null: dead letters are not kept
   };
 
   Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets,
@@ -77,6 +79,7 @@ class Ingestor {
   absl::StatusOr<Pipeline*> MakeUnlisted(TableRule rule);
   std::unique_ptr<Pipeline> NewPipeline(TableRule rule);
   absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule);
+  absl::StatusOr<std::unique_ptr<DeadLetters>> OpenLetters(const TableRule& rule);
   void OpenLeftJournals();
 
   const Options options_;

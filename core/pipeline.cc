@@ -27,13 +27,15 @@ std::string_view PipelineStateName(PipelineState state) {
 }
 
 Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock,
-                   Budget* budget, absl::StatusOr<std::unique_ptr<Journal>> journal)
+                   Budget* budget, absl::StatusOr<std::unique_ptr<Journal>> journal,
+                   std::unique_ptr<DeadLetters> letters)
     : options_(std::move(options)),
       target_(target),
       metrics_(metrics),
       clock_(clock),
       budget_(budget),
       journal_(journal.ok() ? *std::move(journal) : nullptr),
+      letters_(std::move(letters)),
       id_(options_.id),
       batcher_(options_.batch) {
   if (!journal.ok()) {
@@ -49,6 +51,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
   }
   if (journal_ != nullptr) {
     journal_->Start([this](std::vector<QueuedBlock> group) { OnSynced(std::move(group)); });
+    if (letters_ != nullptr) FinishLeftReplays();
   }
 }
 
@@ -93,8 +96,10 @@ void Pipeline::CountRejected(uint64_t rows) {
 }
 
 PipelineStatus Pipeline::status() const {
+  const uint64_t dead_letters = letters_ == nullptr ? 0 : letters_->totals().live;
   MutexLock lock(mutex_);
   PipelineStatus status = status_;
+  status.dead_letters = dead_letters;
   status.queued_rows = batcher_.rows() + flushing_rows_ + syncing_rows_ + left_rows_;
   status.queued_bytes = batcher_.bytes() + flushing_bytes_;
   return status;
@@ -139,7 +144,7 @@ void Pipeline::GiveUpQueue() {
     waiters = waiters_.TakeAll();
     repeats = unsynced_repeats_.TakeAll();
   }
-  for (const QueuedBlock& block : batch.blocks) batch.rows += block.rows.rows();
+  for (const QueuedBlock& block : batch.blocks) batch.rows += block.pending_rows();
   AnswerAll(batch, StoppingStatus());
   const RequestOutcome stopping{StoppingStatus(), {}, false};
   for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(stopping);
@@ -241,7 +246,7 @@ bool Pipeline::TakeBatch(TimePoint now, Work* work) {
   work->batch = batcher_.Take();
   work->slot = window_->TakeSlot();
   ++flushing_;
-  flushing_rows_ += work->batch.rows;
+  flushing_rows_ += work->batch.rows + work->batch.refused;
   flushing_bytes_ += work->batch.bytes;
   return true;
 }

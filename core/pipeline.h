@@ -17,6 +17,7 @@
 #include "core/claim.h"
 #include "core/clock.h"
 #include "core/commit_waiters.h"
+#include "core/dead_letters/dead_letters.h"
 #include "core/executor.h"
 #include "core/flush_window.h"
 #include "core/journal/journal.h"
@@ -36,8 +37,8 @@ enum class PipelineState : uint8_t {
 };
 std::string_view PipelineStateName(PipelineState state);
 
-// Totals since the pipeline was made, and what it holds now. At any time received + recovered =
-// rejected + deduplicated + coalesced + committed + failed + lost + queued.
+// Totals since the pipeline was made, and what it holds now. At any time received + recovered +
+// replayed = rejected + deduplicated + coalesced + committed + dead-lettered + lost + queued.
 struct PipelineStatus {
   PipelineState state = PipelineState::kOpening;
   std::string last_error;      // code; empty after a success
@@ -45,12 +46,14 @@ struct PipelineStatus {
   uint64_t queued_bytes = 0;   // in memory
   uint64_t received_rows = 0;  // by this process
   uint64_t recovered_rows = 0;  // read back from the journal of an earlier process
+  uint64_t replayed_rows = 0;   // of dead letters, by this process; not among the received
   uint64_t rejected_rows = 0;   // by validation
   uint64_t deduplicated_rows = 0;
   uint64_t coalesced_rows = 0;
   uint64_t committed_rows = 0;
-  uint64_t failed_rows = 0;  // refused by the database
+  uint64_t dead_lettered_rows = 0;  // refused by the database, or by the table as it was altered
   uint64_t lost_rows = 0;    // given up at the shutdown's deadline, and not in the journal
+  uint64_t dead_letters = 0;        // that are live now; 0 without a journal
   uint64_t skipped_requests = 0;  // sequences that producers gave up with resume_at
 };
 
@@ -82,15 +85,19 @@ class Pipeline {
   // FAILED_PRECONDITION.
   using OpenCallback = absl::AnyInvocable<void(absl::StatusOr<Schema>)>;
 
-  // `journal` is null for a pipeline without one, and an error where it cannot be opened: then the
-  // pipeline is stopped from the start, for that reason.
+  // `journal` and `letters` are null for a pipeline without them; `journal` is an error where either
+  // cannot be opened: then the pipeline is stopped from the start, for that reason.
   Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock, Budget* budget,
-           absl::StatusOr<std::unique_ptr<Journal>> journal);
+           absl::StatusOr<std::unique_ptr<Journal>> journal,
+           std::unique_ptr<DeadLetters> letters = nullptr);
   ~Pipeline();
 
   const Options& options() const { return options_; }
   const Target& target() const { return *target_; }
   bool has_journal() const { return journal_ != nullptr; }
+  const Uuid& id() const { return id_; }
+  // Null: refused rows are only reported.
+  DeadLetters* letters() { return letters_.get(); }
 
   // The table as last described; null before the first time.
   Schema schema() const;
@@ -118,6 +125,9 @@ class Pipeline {
   [[nodiscard]] absl::StatusOr<Submitted> Submit(QueuedBlock block);
   // Counts rows that validation refused; they never come to Submit.
   void CountRejected(uint64_t rows);
+
+  // The letters' rows are journaled as those of ReplayProducer: from here on the letters say so.
+  absl::Status FinishReplays(absl::Span<const uint64_t> letter_ids);
 
   // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE (a
   // journal keeps it for the next start), and ends the threads. A second call does nothing, and does not wait for the first.
@@ -168,7 +178,10 @@ class Pipeline {
   absl::Status CheckAccepting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<const RequestAnswer*> FindOriginal(const QueuedBlock& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CountRepeated(const RequestAnswer& original) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountRepeated(const QueuedBlock& request, const RequestAnswer& original)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountIncoming(const QueuedBlock& request, uint64_t rows)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Follow(const RequestAnswer& original, Receipt receipt);
   absl::StatusOr<Submitted> Take(QueuedBlock& block, absl::Status status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -178,6 +191,13 @@ class Pipeline {
   void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadBack();
+
+  // core/pipeline_letters.cc
+  absl::Status KeepUnfit(Flush& flush, uint64_t attempt);
+  absl::Status KeepRefused(Flush& flush, uint64_t attempt, absl::Span<const RowFailure> failures);
+  bool ConfirmLetters(Flush& flush, uint64_t attempt);
+  void DropLetters(uint64_t attempt);
+  void FinishLeftReplays();
 
   // core/pipeline_claim.cc
   absl::Status Claim(Executor& executor);
@@ -191,7 +211,6 @@ class Pipeline {
   std::optional<FlushProgress> BeginAttempt(const Flush& flush);
   void ResolveDoubt(Flush& flush, Executor& executor, const FlushProgress& progress,
                     WriteOutcome* outcome);
-  absl::Status KeepRefused(Flush& flush, absl::Span<const RowFailure> failures);
   AttemptResult HandleFenced(Flush& flush);
   AttemptResult Attempt(Flush& flush);
   AttemptResult HandleFailure(Flush& flush, const DatabaseError& error);
@@ -218,7 +237,8 @@ class Pipeline {
   PipelineMetrics* const metrics_;
   Clock* const clock_;
   Budget* const budget_;
-  std::unique_ptr<Journal> journal_;  // null: none
+  std::unique_ptr<Journal> journal_;      // null: none
+  std::unique_ptr<DeadLetters> letters_;  // null: none
   Uuid id_{};
 
   mutable Mutex mutex_;

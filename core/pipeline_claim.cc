@@ -78,7 +78,15 @@ absl::Status Pipeline::TakeSlots(Executor& executor, const std::vector<SlotRow>&
   }
   mark.held = true;
   if (absl::Status status = Remember(mark); !status.ok()) return status;
-  Adopt(ClaimedSlots(claim));
+  const std::vector<SlotRow> slots = ClaimedSlots(claim);
+  if (letters_ != nullptr) {
+    // Nobody moves the slots from here on: what they show is what committed.
+    if (absl::Status status = letters_->Settle(slots); !status.ok()) {
+      return absl::UnavailableError(
+          absl::StrCat("dead letters: ", std::string(status.message())));
+    }
+  }
+  Adopt(slots);
   return absl::OkStatus();
 }
 
@@ -106,7 +114,7 @@ void Pipeline::Adopt(std::vector<SlotRow> slots) {
     } else {
       queued = batcher_.TakeAll();
       for (QueuedBlock& block : queued) {
-        left_rows_ += block.rows.rows();
+        left_rows_ += block.pending_rows();
         waiters_.Add(block.answer, std::move(block.receipt));
       }
       left_ = {window_->frontier() + 1, queued_through_};

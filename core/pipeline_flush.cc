@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/backoff.h"
 #include "core/cell_value.h"
 #include "core/log.h"
 #include "core/pipeline.h"
+#include "core/pipeline_flush.h"
 #include "core/row_block_builder.h"
 #include "core/strings.h"
 
@@ -25,6 +25,19 @@ std::vector<const RowBlock*> BlocksOf(const Batch& batch) {
   blocks.reserve(batch.blocks.size());
   for (const QueuedBlock& block : batch.blocks) blocks.push_back(&block.rows);
   return blocks;
+}
+
+// Of rows that are about to leave the block.
+void KeepContents(const TableSchema& schema, const std::vector<RowRejection>& rejected,
+                  QueuedBlock& block) {
+  uint32_t row = 0;
+  for (const RowRejection& rejection : rejected) {
+    while (block.rows.source_row(row) != rejection.row) ++row;
+    DeadLetter letter = LetterOfRow(block.answer, schema, block.rows, row);
+    letter.reason = rejection.reason;
+    letter.column = rejection.field;
+    block.letters.push_back(std::move(letter));
+  }
 }
 
 // Checks the block's rows again, against a table that was altered.
@@ -42,6 +55,7 @@ void RebuildBlock(const TableSchema& from, const TableSchema& to, RowBlockBuilde
     builder.EndRow();
   }
   BuiltRows built = builder.Finish();
+  KeepContents(from, built.rejected, block);
   std::move(built.rejected.begin(), built.rejected.end(), std::back_inserter(block.refused));
   block.rows = built.block.has_value() ? *std::move(built.block) : RowBlock();
 }
@@ -66,18 +80,6 @@ double MillisecondsBetween(TimePoint from, TimePoint to) {
 }
 
 }  // namespace
-
-struct Pipeline::Flush {
-  Batch batch;
-  uint32_t slot = 0;
-  TimePoint started;
-  Backoff backoff;
-  Backoff probes;
-  int failures = 0;
-  int unknown_errors = 0;
-  bool order_tried = false;  // rows that miss what they refer to had their second chance
-  bool order_due = false;    // they are to have it
-};
 
 void Pipeline::RunFlush(Work work) {
   const uint64_t seed = work.batch.first_lsn();
@@ -118,11 +120,17 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   const WritePlan plan = PlanWrite(flush.batch.schema, BlocksOf(flush.batch));
   const std::optional<FlushProgress> progress = BeginAttempt(flush);
   if (!progress.has_value()) return HandleFenced(flush);
+  const uint64_t attempt = progress->slot.after.attempt;
+  if (absl::Status kept = KeepUnfit(flush, attempt); !kept.ok()) {
+    DropLetters(attempt);
+    return HandleFailure(flush,
+                         {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
+  }
   WriteOutcome outcome;
   {
     Target::Lease executor = target_->Acquire();
     outcome = executor->Write(plan, *progress, [&](absl::Span<const RowFailure> failures) {
-      return KeepRefused(flush, failures);
+      return KeepRefused(flush, attempt, failures);
     });
     // The connection is kept: it knows the session that was lost.
     if (outcome.kind == WriteOutcome::Kind::kInDoubt) {
@@ -131,10 +139,15 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   }
   if (outcome.kind == WriteOutcome::Kind::kCommitted) {
     metrics_->AttemptSucceeded();
-    Commit(flush, *progress, outcome);
+    if (ConfirmLetters(flush, attempt)) {
+      Commit(flush, *progress, outcome);
+    } else {
+      AnswerFlush(flush, StoppingStatus());
+    }
     return AttemptResult::kAnswered;
   }
   metrics_->AttemptFailed();
+  if (outcome.kind != WriteOutcome::Kind::kInDoubt) DropLetters(attempt);
   switch (outcome.kind) {
     case WriteOutcome::Kind::kInDoubt:
       AnswerFlush(flush, journal_ != nullptr
@@ -173,26 +186,13 @@ void Pipeline::ResolveDoubt(Flush& flush, Executor& executor, const FlushProgres
   }
 }
 
-// Before the commit: what the attempt leaves out must not be lost.
-absl::Status Pipeline::KeepRefused(Flush& flush, absl::Span<const RowFailure> failures) {
-  const bool misses_another = std::any_of(
-      failures.begin(), failures.end(), [](const RowFailure& failure) {
-        return failure.error.reason == RejectReason::kForeignKey;
-      });
-  if (misses_another && !std::exchange(flush.order_tried, true)) {
-    flush.order_due = true;
-    return absl::AbortedError("rows refer to rows that may come later");
-  }
-  return absl::OkStatus();
-}
-
 // The slot's row is not as this pipeline left it: another daemon took the pipeline over, or the
 // target was restored. The next claim finds out.
 Pipeline::AttemptResult Pipeline::HandleFenced(Flush& flush) {
   Log(LogLevel::kError, "a flush was fenced", {{"table", options_.label}});
   SetState(PipelineState::kRetrying, "fenced");
   MutexLock lock(mutex_);
-  flushing_rows_ -= flush.batch.rows;
+  flushing_rows_ -= flush.batch.rows + flush.batch.refused;
   flushing_bytes_ -= flush.batch.bytes;
   batcher_.PutBack(std::move(flush.batch.blocks));
   if (window_.has_value()) {
@@ -261,16 +261,18 @@ void Pipeline::Halve(Flush& flush) {
                                   std::make_move_iterator(blocks.end()));
   blocks.erase(middle, blocks.end());
   uint64_t rows = 0;
+  uint64_t refused = 0;
   uint64_t bytes = 0;
   for (const QueuedBlock& block : second) {
     rows += block.rows.rows();
+    refused += block.letters.size();
     bytes += block.rows.size_bytes();
   }
-  // (What AdoptSchema refused stays counted with the first half.)
   flush.batch.rows -= rows;
+  flush.batch.refused -= refused;
   flush.batch.bytes -= bytes;
   MutexLock lock(mutex_);
-  flushing_rows_ -= rows;
+  flushing_rows_ -= rows + refused;
   flushing_bytes_ -= bytes;
   batcher_.PutBack(std::move(second));
 }
@@ -330,7 +332,7 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
     MutexLock lock(mutex_);
     status_.coalesced_rows += outcome.coalesced_rows;
     status_.committed_rows += committed;
-    status_.failed_rows += refused;
+    status_.dead_lettered_rows += refused;
     flushing_rows_ -= batch.rows + batch.refused;
     flushing_bytes_ -= batch.bytes;
     if (window_.has_value()) {

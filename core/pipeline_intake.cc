@@ -66,10 +66,14 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
                                             " comes next"));
 }
 
-void Pipeline::CountRepeated(const RequestAnswer& original) {
+void Pipeline::CountRepeated(const QueuedBlock& request, const RequestAnswer& original) {
   const uint64_t rows = original.accepted_rows + original.rejected.size();
-  status_.received_rows += rows;
+  CountIncoming(request, rows);
   status_.deduplicated_rows += rows;
+}
+
+void Pipeline::CountIncoming(const QueuedBlock& request, uint64_t rows) {
+  (request.replay ? status_.replayed_rows : status_.received_rows) += rows;
 }
 
 // Answers a repeated request as its original reaches each level.
@@ -107,7 +111,7 @@ absl::StatusOr<std::optional<Submitted>> Pipeline::FindRepeated(const QueuedBloc
       return original.status();
     }
     if (*original == nullptr) return std::nullopt;
-    CountRepeated(**original);
+    CountRepeated(request, **original);
     answered = **original;
   }
   Follow(answered, std::move(receipt));
@@ -145,7 +149,7 @@ absl::StatusOr<Submitted> Pipeline::Submit(QueuedBlock block) {
     // Again: another request of the producer may have come since FindRepeated was asked.
     const absl::StatusOr<const RequestAnswer*> original = FindOriginal(block);
     if (!original.ok() || *original == nullptr) return Take(block, original.status());
-    CountRepeated(**original);
+    CountRepeated(block, **original);
     answered = **original;
   }
   Follow(answered, std::move(block.receipt));
@@ -155,7 +159,7 @@ absl::StatusOr<Submitted> Pipeline::Submit(QueuedBlock block) {
 absl::StatusOr<Submitted> Pipeline::Take(QueuedBlock& block, absl::Status status) {
   const uint32_t rows = block.rows.rows();
   Submitted submitted{rows, block.answer.rejected};
-  status_.received_rows += rows + submitted.rejected.size();
+  CountIncoming(block, rows + submitted.rejected.size());
   status_.rejected_rows += submitted.rejected.size();
   if (status.ok()) status = Admit(block);
   if (status.ok()) return submitted;

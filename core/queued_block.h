@@ -5,6 +5,7 @@
 
 #include "core/budget.h"
 #include "core/clock.h"
+#include "core/dead_letters/dead_letter.h"
 #include "core/producers.h"
 #include "core/receipt.h"
 #include "core/row_block.h"
@@ -23,11 +24,16 @@ struct QueuedBlock {
   TimePoint accepted_at;
   bool resumes = false;       // a gap before its sequence is no error
   uint64_t session = 0;       // of Pipeline::OpenSession, where the request came over a stream
-  // Rows that no longer fit the table after it was altered; no longer in `rows`.
+  bool replay = false;        // of a dead letter
+  // Rows that no longer fit the table after it was altered; no longer in `rows`. A letter for each,
+  // to be kept by the attempt that commits without them.
   std::vector<RowRejection> refused;
+  std::vector<DeadLetter> letters;
 
   Lsn first_lsn() const { return answer.first_lsn; }
   Lsn last_lsn() const { return answer.last_lsn; }
+  // That are accepted and not yet committed or answered.
+  uint64_t pending_rows() const { return rows.rows() + letters.size(); }
 };
 
 }  // namespace batchsql

@@ -45,6 +45,7 @@ uint32_t Flushers(const Options& options, const std::string& target_name) {
 }
 
 std::string JournalRoot(const Options& options) { return options.data_dir + "/journal"; }
+std::string LettersRoot(const Options& options) { return options.data_dir + "/letters"; }
 
 Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) {
   Ingestor::TableRule rule;
@@ -67,6 +68,7 @@ Ingestor::Options MakeIngestorOptions(const Options& options) {
   Ingestor::Options ingestor;
   ingestor.tables_max = options.limits.tables_max;
   ingestor.journal_root = JournalRoot(options);
+  ingestor.letters_root = LettersRoot(options);
   ingestor.journal.segment_bytes = options.limits.journal_segment_bytes;
   ingestor.journal.trim_grace = std::chrono::milliseconds(options.limits.journal_grace_ms);
   ingestor.instance = options.instance;
@@ -93,15 +95,21 @@ Daemon::Daemon(const Options& options, DataDirectory directory)
       metrics_({options.monitoring.test_name, options.monitoring.environment}, &clock_),
       budget_(options.limits.memory_bytes_max),
       disk_(options.limits.journal_bytes_max),
+      letters_(Env::System(), LettersRoot(options), options.limits.letters_bytes_max),
       ingestor_(MakeIngestorOptions(options), MakeTargets(options),
-                {Env::System(), &disk_, &budget_, &metrics_, &clock_}) {}
+                {Env::System(), &disk_, &budget_, &metrics_, &clock_, &letters_}) {}
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   absl::StatusOr<DataDirectory> directory = DataDirectory::Open(options.data_dir);
   if (!directory.ok()) return directory.status();
-  const std::string journals = JournalRoot(options);
-  if (absl::Status status = Env::System()->MakeDirectory(journals); !status.ok()) return status;
+  for (const std::string& folder : {JournalRoot(options), LettersRoot(options)}) {
+    if (absl::Status status = Env::System()->MakeDirectory(folder); !status.ok()) return status;
+  }
+  if (absl::Status status = Env::System()->SyncDirectory(options.data_dir); !status.ok()) {
+    return status;
+  }
   std::unique_ptr<Daemon> daemon(new Daemon(options, *std::move(directory)));
+  daemon->letters_.KeepReserve();
   if (absl::Status status = daemon->Listen(); !status.ok()) {
     daemon->Stop();
     return status;

@@ -9,6 +9,7 @@
 #include "config/options.h"
 #include "core/budget.h"
 #include "core/clock.h"
+#include "core/dead_letters/letter_space.h"
 #include "core/disk_budget.h"
 #include "core/ingestor.h"
 #include "core/metrics.h"
@@ -41,6 +42,7 @@ class Daemon {
   Metrics metrics_;
   Budget budget_;
   DiskBudget disk_;
+  LetterSpace letters_;
   Ingestor ingestor_;
   std::atomic<bool> ready_{false};
   std::unique_ptr<GrpcServer> grpc_;

@@ -25,10 +25,17 @@ class Intake {
     block_.answer.digest = request_.digest;
     block_.resumes = request_.resumes;
     block_.session = request_.session;
+    block_.replay = request_.replay;
   }
 
   // A repetition is found before validation: the answer is the original's.
   static void Start(std::unique_ptr<Intake> intake) {
+    const bool as_replay = intake->block_.answer.producer_id.starts_with(kReplayProducerPrefix);
+    if (as_replay && !intake->block_.replay) {
+      intake->Refuse(absl::InvalidArgumentError(
+          "producer_id begins with dlq:, which is kept for replayed dead letters"));
+      return;
+    }
     if (intake->IsNumbered()) {
       absl::StatusOr<std::optional<Submitted>> repeated =
           intake->request_.pipeline->FindRepeated(intake->block_, intake->block_.receipt);
@@ -126,6 +133,11 @@ class Intake {
   // Of a numbered request the answer is journaled even where no row is left.
   void Queue(const Pipeline::Schema& schema, BuiltRows built) {
     Pipeline& pipeline = *request_.pipeline;
+    if (request_.replay && !built.rejected.empty()) {
+      block_.receipt.Dismiss();
+      callback_(IntakeResult{0, std::move(built.rejected), false});
+      return;
+    }
     if (!built.block.has_value() && !IsNumbered()) {
       pipeline.CountRejected(built.rejected.size());
       block_.receipt.Dismiss();

@@ -33,6 +33,9 @@ struct IntakeRequest {
   Digest digest{};        // of the rows as received, for numbered requests
   bool resumes = false;   // a gap before `sequence` is no error
   uint64_t session = 0;   // of Pipeline::OpenSession; 0: no stream
+  // Of a dead letter, by ReplayProducer: taken whole, or not at all and then not remembered. Other
+  // requests may not come from such a producer.
+  bool replay = false;
   std::unique_ptr<RowSource> rows;
   std::shared_ptr<const void> buffer;  // what `rows` reads from
   uint64_t size_bytes = 0;             // of that

@@ -117,7 +117,11 @@ absl::Status Journal::AppendClaim(const ClaimMark& claim) {
 }
 
 absl::Status Journal::AppendForget(const std::string& producer_id) {
-  return AppendAndWait(ForgetEntry(producer_id));
+  MutexLock lock(mutex_);
+  if (closing_) return Closed();
+  pending_.push_back({ForgetEntry(producer_id), nullptr});
+  if (pending_.size() == 1) wake_.NotifyOne();
+  return absl::OkStatus();
 }
 
 absl::Status Journal::AppendRefused(const std::string& producer_id, uint64_t sequence,

@@ -71,6 +71,7 @@ class Journal {
   [[nodiscard]] absl::Status Append(QueuedBlock& block);
   // Returns when the mark is synced.
   absl::Status AppendClaim(const ClaimMark& claim);
+  // Not waited for: a producer that a crash brings back does no harm.
   absl::Status AppendForget(const std::string& producer_id);
 
   // Rows of an answer that the database refused, known only after the commit. Not waited for.

@@ -69,6 +69,34 @@ absl::StatusOr<std::vector<SlotRow>> QuerySlots(SqlSession& session, const std::
   return rows;
 }
 
+DatabaseError RaiseSlots(SqlSession& session, const OwnTablesDialect& dialect,
+                         const SlotClaim& claim) {
+  uint64_t changed = 0;  // the rows are locked, so all of them
+  return session.Change(
+      absl::StrCat(
+          "UPDATE ", AsAbsl(kWatermarkTable), " SET epoch = ", claim.epoch,
+          ", token = ", Bytes(dialect, claim.token),
+          ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", Bytes(dialect, claim.pipeline)),
+      {}, &changed);
+}
+
+DatabaseError AddSlots(SqlSession& session, const OwnTablesDialect& dialect, const SlotClaim& claim,
+                       const std::set<uint32_t>& slots) {
+  const std::string token = Bytes(dialect, claim.token);
+  const std::string pipeline = Bytes(dialect, claim.pipeline);
+  const auto values = [&](std::string* out, uint32_t slot) {
+    absl::StrAppend(out, "(", pipeline, ", ", slot, ", ", claim.epoch, ", ", token,
+                    ", 0, 0, 0, 0, CURRENT_TIMESTAMP)");
+  };
+  uint64_t added = 0;
+  return session.Change(
+      absl::StrCat("INSERT INTO ", AsAbsl(kWatermarkTable),
+                   " (pipeline, slot, epoch, token, range_from, range_to, frontier, attempt, "
+                   "updated_at) VALUES ",
+                   absl::StrJoin(slots, ", ", values)),
+      {}, &added);
+}
+
 // Moves the rows in the open transaction, which the caller ends.
 absl::Status MoveClaimed(SqlSession& session, const OwnTablesDialect& dialect,
                          const SlotClaim& claim) {
@@ -77,37 +105,30 @@ absl::Status MoveClaimed(SqlSession& session, const OwnTablesDialect& dialect,
       absl::StrCat(SelectSlots(dialect, claim.pipeline), " ORDER BY slot", AsAbsl(dialect.lock)));
   if (!rows.ok()) return rows.status();
   if (*rows != claim.expected) return absl::AbortedError("the pipeline's slots have moved");
-  const std::string token = Bytes(dialect, claim.token);
-  const std::string pipeline = Bytes(dialect, claim.pipeline);
   std::set<uint32_t> missing;
   for (uint32_t slot = 0; slot < claim.slots; ++slot) missing.insert(slot);
   for (const SlotRow& row : *rows) missing.erase(row.slot);
   DatabaseError error;
-  uint64_t changed = 0;
-  if (!rows->empty()) {
-    error =
-        session.Change(absl::StrCat("UPDATE ", AsAbsl(kWatermarkTable),
-                                    " SET epoch = ", claim.epoch, ", token = ", token,
-                                    ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", pipeline),
-                       {}, &changed);
-  }
-  if (error.ok() && !missing.empty()) {
-    const auto values = [&](std::string* out, uint32_t slot) {
-      absl::StrAppend(out, "(", pipeline, ", ", slot, ", ", claim.epoch, ", ", token,
-                      ", 0, 0, 0, 0, CURRENT_TIMESTAMP)");
-    };
-    error = session.Change(
-        absl::StrCat("INSERT INTO ", AsAbsl(kWatermarkTable),
-                     " (pipeline, slot, epoch, token, range_from, range_to, frontier, attempt, "
-                     "updated_at) VALUES ",
-                     absl::StrJoin(missing, ", ", values)),
-        {}, &changed);
-  }
+  if (!rows->empty()) error = RaiseSlots(session, dialect, claim);
+  if (error.ok() && !missing.empty()) error = AddSlots(session, dialect, claim, missing);
   // Another claim's rows, of which the locked read could see nothing.
   if (error.reason == RejectReason::kDuplicateKey) {
     return absl::AbortedError("the pipeline's slots were made by another claim");
   }
   return StatusOfError(error, "claiming");
+}
+
+absl::Status CommitClaim(SqlSession& session) {
+  const SqlSession::CommitResult result = session.Commit();
+  switch (result.kind) {
+    case WriteOutcome::Kind::kCommitted:
+      return absl::OkStatus();
+    case WriteOutcome::Kind::kInDoubt:
+      return absl::UnknownError(absl::StrCat(
+          "claiming: the commit was not answered: ", result.error.code, " ", result.error.message));
+    default:
+      return StatusOfError(result.error, "claiming");
+  }
 }
 
 bool IsSide(const SlotRow& row, const SlotRow& side) {
@@ -184,13 +205,11 @@ DatabaseError MoveInChunks(const Moves& moves, bool* moved, Statement&& statemen
     const auto chunk = absl::MakeConstSpan(moves).subspan(begin, kProducersPerStatement);
     uint64_t changed = 0;
     DatabaseError error = statement(chunk, &changed);
-    if (error.reason == RejectReason::kDuplicateKey) changed = 0;
+    const bool is_taken = error.reason == RejectReason::kDuplicateKey;
     // No row of the plan is at fault here.
-    if (error.error_class == ErrorClass::kRow && error.reason != RejectReason::kDuplicateKey) {
-      error.error_class = ErrorClass::kPause;
-    }
-    if (error.error_class != ErrorClass::kRow && !error.ok()) return error;
-    *moved = changed == chunk.size();
+    if (error.error_class == ErrorClass::kRow) error.error_class = ErrorClass::kPause;
+    if (!error.ok() && !is_taken) return error;
+    *moved = !is_taken && changed == chunk.size();
   }
   return {};
 }
@@ -223,17 +242,9 @@ absl::Status RunClaim(SqlSession& session, const OwnTablesDialect& dialect,
   if (status.ok() && !session.InTransaction()) {
     status = absl::UnavailableError("claiming: the transaction ended before its commit");
   }
-  SqlSession::CommitResult result;
-  if (status.ok()) {
-    result = session.Commit();
-    if (result.kind == WriteOutcome::Kind::kCommitted) return absl::OkStatus();
-    if (result.kind == WriteOutcome::Kind::kInDoubt) {
-      return absl::UnknownError(absl::StrCat(
-          "claiming: the commit was not answered: ", result.error.code, " ", result.error.message));
-    }
-    status = StatusOfError(result.error, "claiming");
-  }
-  if (session.InTransaction()) session.Rollback();
+  if (status.ok()) status = CommitClaim(session);
+  // After UNKNOWN nothing more is sent: the caller gives the connection up.
+  if (!status.ok() && !absl::IsUnknown(status) && session.InTransaction()) session.Rollback();
   return status;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/fault_point.h"
 
 namespace batchsql {
 namespace {

@@ -1,7 +1,10 @@
 #include "server/grpc/admin_service.h"
 
 #include <string>
+#include <utility>
 
+#include "server/grpc/letter_calls.h"
+#include "server/grpc/status_details.h"
 #include "server/version.h"
 
 namespace batchsql {
@@ -19,7 +22,9 @@ void FillTable(const Pipeline& pipeline, v1::TableStatus* table) {
   table->set_rejected_rows(status.rejected_rows);
   table->set_coalesced_rows(status.coalesced_rows);
   table->set_committed_rows(status.committed_rows);
-  table->set_failed_rows(status.failed_rows);
+  table->set_dead_lettered_rows(status.dead_lettered_rows);
+  table->set_replayed_rows(status.replayed_rows);
+  table->set_dead_letters(status.dead_letters);
 }
 
 }  // namespace
@@ -45,6 +50,42 @@ grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* cont
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* context,
+                                              absl::AnyInvocable<absl::Status()> call) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  CallQueue::Call queued = [reactor, call = std::move(call)]() mutable {
+    reactor->Finish(ToGrpcStatus(call()));
+  };
+  if (!calls_.Add(queued)) {
+    reactor->Finish(ToGrpcStatus(absl::ResourceExhaustedError("too many such calls wait")));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::ListDeadLetters(
+    grpc::CallbackServerContext* context, const v1::ListDeadLettersRequest* request,
+    v1::ListDeadLettersResponse* response) {
+  return Queue(context, [=, this] { return ListLetters(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetDeadLetter(grpc::CallbackServerContext* context,
+                                                      const v1::GetDeadLetterRequest* request,
+                                                      v1::GetDeadLetterResponse* response) {
+  return Queue(context, [=, this] { return GetLetter(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
+    grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
+    v1::ReplayDeadLettersResponse* response) {
+  return Queue(context, [=, this] { return ReplayLetters(ingestor_, limits_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(
+    grpc::CallbackServerContext* context, const v1::PurgeDeadLettersRequest* request,
+    v1::PurgeDeadLettersResponse* response) {
+  return Queue(context, [=, this] { return PurgeLetters(ingestor_, *request, response); });
 }
 
 }  // namespace batchsql

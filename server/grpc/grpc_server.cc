@@ -16,7 +16,7 @@ namespace batchsql {
 
 struct GrpcServer::Impl {
   Impl(const Options& options, Ingestor& ingestor)
-      : ingest(ingestor, options.limits), admin(ingestor) {}
+      : ingest(ingestor, options.limits), admin(ingestor, options.limits) {}
 
   IngestService ingest;
   AdminService admin;

@@ -56,15 +56,13 @@ TEST_CASE("Unknown keys are refused, and close ones suggested") {
       {"tables:\n  - name: t\n    batch:\n      row_max: 1",
        "f:4: tables[0].batch.row_max: is no key: did you mean rows_max?"},
       {"environments: {}",
-       "f:1: environments: is no key: expected one of data_dir, grpc, http, limits, log, "
-       "monitoring, shutdown, tables, targets"},
-      {"tables:\n  - name: t\n    journal: none",
-       "f:3: tables[0].journal: is no key: expected one of any_unique_key, batch, conflict, "
-       "create, "
-       "evolve, key, name, target, update"},
+       "f:1: environments: is no key: expected one of data_dir, grpc, http, instance, limits, "
+       "log, monitoring, shutdown, tables, targets"},
+      {"tables:\n  - name: t\n    journal: memory",
+       "f:3: tables[0].journal: expected disk or none"},
       {"tables: [{name: t, producers: target}]",
        "f:1: tables[0].producers: is no key: expected one of any_unique_key, batch, conflict, "
-       "create, evolve, key, name, target, update"},
+       "create, evolve, journal, key, name, target, update"},
       {"Log: {}", "f:1: Log: is no key: did you mean log?"},
       {"<<: {log: {}}",
        "f:1: what stands here as a key is none: expected `key: value`, and text with special "
@@ -141,7 +139,8 @@ TEST_CASE("Each number has its range and unit") {
       {"request_rows_max", "1 to 10000000 rows"},
       {"columns_max", "1 to 32767 columns"},
       {"tables_max", "1 to 100000 tables"},
-      {"json_depth_max", "1 to 1024 levels"}};
+      {"json_depth_max", "1 to 1024 levels"},
+      {"journal_bytes_max", "16777216 to 1125899906842624 bytes"}};
   for (const auto& [key, range] : limits) {
     CHECK(ErrorsOf("limits: {" + key + ": 0}") ==
           "f:1: limits." + key + ": expected an integer from " + range);

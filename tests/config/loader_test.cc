@@ -43,6 +43,7 @@ TEST_CASE("The defaults are one SQLite file and a rule for every table") {
 TEST_CASE("Every key is read") {
   const Options options = Parse(R"(
 data_dir: /data
+instance: pod-7
 grpc: {listen: "[::1]:1"}
 http: {listen: "localhost:0"}
 targets:
@@ -57,6 +58,7 @@ tables:
     any_unique_key: true
     create: missing
     evolve: add_columns
+    journal: none
     batch: {rows_max: 1, bytes_max: 1024, linger_ms: 0}
   - {name: '*', target: a}
 monitoring: {test_name: batch_insert, environment: prod}
@@ -68,11 +70,16 @@ limits:
   columns_max: 8
   tables_max: 9
   json_depth_max: 10
+  journal_bytes_max: 16777216
+  journal_segment_bytes: 1048576
+  journal_grace_ms: 11
+  letters_bytes_max: 2097152
 shutdown: {grace_ms: 0}
 log: {level: warning}
 )");
   Options expected;
   expected.data_dir = "/data";
+  expected.instance = "pod-7";
   expected.grpc.listen = {"::1", 1};
   expected.http.listen = {"localhost", 0};
   expected.targets = {{"a", TargetKind::kPostgresql, "host=h dbname=d", 3},
@@ -83,10 +90,17 @@ log: {level: warning}
        {Conflict::kUpdate, {"k", "l"}, {"v"}, true},
        CreateTables::kMissing,
        EvolveTables::kAddColumns,
+       JournalKind::kNone,
        {1, 1024, 0}},
-      {"*", "a", {}, CreateTables::kNever, EvolveTables::kNever, {10'000, kMiB, 20}}};
+      {"*",
+       "a",
+       {},
+       CreateTables::kNever,
+       EvolveTables::kNever,
+       JournalKind::kDisk,
+       {10'000, kMiB, 20}}};
   expected.monitoring = {"batch_insert", "prod"};
-  expected.limits = {kMiB, 65536, 4096, 7, 8, 9, 10};
+  expected.limits = {kMiB, 65536, 4096, 7, 8, 9, 10, 16 * kMiB, kMiB, 2 * kMiB, 11};
   expected.shutdown.grace_ms = 0;
   expected.log.level = LogLevel::kWarning;
   CHECK(options == expected);

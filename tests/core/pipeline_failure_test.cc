@@ -205,7 +205,7 @@ TEST_CASE_METHOD(FailureTest, "A table altered under a batch has its rows checke
   CHECK(rows == Strings{"id=1 a=5", "id=4"});
   const PipelineStatus status = pipeline->status();
   CHECK(status.committed_rows == 2);
-  CHECK(status.failed_rows == 3);
+  CHECK(status.dead_lettered_rows == 3);
   CHECK(status.queued_rows == 0);
   CHECK(status.queued_bytes == 0);
   // Rows that are refused after they were accepted are not whole data.

@@ -85,7 +85,7 @@ TEST_CASE_METHOD(PipelineTest, "Rows that the database refused are told by their
   CHECK(DumpRejections(b.rejected) == Strings{"0 a constraint", "2 a constraint"});
   CHECK(b.rejected[0].detail == "the database refused the row: 23514");
   CHECK(pipeline->status().committed_rows == 8);
-  CHECK(pipeline->status().failed_rows == 2);
+  CHECK(pipeline->status().dead_lettered_rows == 2);
 }
 
 TEST_CASE_METHOD(PipelineTest, "Rows that miss what they refer to are tried once more, later") {
@@ -286,8 +286,7 @@ TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed
   MakeAndOpen();
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
-  const absl::Status submitted = pipeline->Submit(std::move(block));
-  REQUIRE(submitted.ok());
+  REQUIRE(pipeline->Submit(std::move(block)).ok());
   CHECK(budget.used_bytes() == 1'000);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);

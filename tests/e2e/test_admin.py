@@ -43,7 +43,7 @@ def test_status_tells_targets_and_totals(database, serve):
     assert (entry.target, entry.state, entry.last_error) == ("db", "running", "")
     assert (entry.queued_rows, entry.queued_bytes) == (0, 0)
     assert (entry.received_rows, entry.rejected_rows, entry.coalesced_rows, entry.committed_rows,
-            entry.failed_rows) == (5, 1, 0, 3, 1)
+            entry.dead_lettered_rows, entry.dead_letters) == (5, 1, 0, 3, 1, 1)
 
 
 def test_tables_are_listed_and_described(database, serve):

@@ -186,13 +186,13 @@ def test_a_row_beyond_its_limit(sqlite, serve):
 
 def test_unknown_tables_and_levels(sqlite, serve):
     table = sqlite.create(DDL)
-    _, client = serve(sqlite, table)
+    _, client = serve(sqlite, f"name: {table}, journal: none")
     payload = api.rows(["id", "name"], [[1, "a"]])
     for call, argument in ((client.write, payload), (client.stream, [payload])):
         code, message, _ = refusal(call, "nowhere", argument)
         assert code == grpc.StatusCode.NOT_FOUND and "nowhere" in message
         code, *_ = refusal(call, table, argument, ack=api.JOURNAL)
-        assert code == grpc.StatusCode.UNIMPLEMENTED
+        assert code == grpc.StatusCode.FAILED_PRECONDITION
         code, *_ = refusal(call, table, argument, ack=99)
         assert code == grpc.StatusCode.INVALID_ARGUMENT
         code, *_ = refusal(call, "", argument)
@@ -215,13 +215,13 @@ def test_streams_refuse_what_contradicts_their_first_request(sqlite, serve):
     table = sqlite.create(DDL)
     _, client = serve(sqlite, table, "other")
     payload = api.rows(["id", "name"], [[1, "a"]])
-    first = {"table": table, "producer_id": "p", "ack": api.DATABASE, "sequence": 5}
     cases = [({"table": "other", "sequence": 6}, grpc.StatusCode.INVALID_ARGUMENT),
              ({"producer_id": "q", "sequence": 6}, grpc.StatusCode.INVALID_ARGUMENT),
              ({"ack": api.MEMORY, "sequence": 6}, grpc.StatusCode.INVALID_ARGUMENT),
              ({}, grpc.StatusCode.INVALID_ARGUMENT),
              ({"sequence": 8}, grpc.StatusCode.FAILED_PRECONDITION)]
     for index, (second, expected) in enumerate(cases):
+        first = {"table": table, "producer_id": f"p{index}", "ack": api.DATABASE, "sequence": 5}
         sent = [api.request(payload=api.rows(["id", "name"], [[index, "a"]]),
                             kind=pb.WriteStreamRequest, **first),
                 api.request(payload=payload, kind=pb.WriteStreamRequest, **second)]

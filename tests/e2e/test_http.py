@@ -30,7 +30,8 @@ SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
-def post(daemon, table, body, content_type="application/json", query="", headers=()):
+def post(daemon, table, body, content_type="application/json", query="?ack=database",
+         headers=()):
     """(status, answer, headers) of a POST of rows."""
     if not isinstance(body, (bytes, str)):
         body = json.dumps(body)
@@ -138,12 +139,12 @@ def test_requests_that_are_refused_whole_over_http(sqlite, serve):
         assert named in answer["error"]["message"], (body, answer)
     assert post(daemon, "nowhere", {"id": 1})[0] == 404
     assert post(daemon, table, {"id": 1}, "text/csv")[0] == 415
-    assert post(daemon, table, {"id": 1, "name": "x"}, query="?ack=journal")[0] == 501
     assert post(daemon, table, {"id": 1, "name": "x"}, query="?ack=no")[0] == 400
     assert sqlite.count(table) == 0
-    assert post(daemon, table, {"id": 1, "name": "x"}, query="?ack=memory")[1]["accepted"] == 1
+    for row, level in enumerate(("?ack=memory", "?ack=journal", "?ack=database", "")):
+        assert post(daemon, table, {"id": row, "name": "x"}, query=level)[1]["accepted"] == 1
     assert daemon.stop() == 0
-    assert sqlite.count(table) == 1
+    assert sqlite.count(table) == 4
 
 
 def test_every_metric_of_the_contract_is_there_from_the_start(database, serve):

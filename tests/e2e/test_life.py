@@ -232,7 +232,8 @@ def test_a_hanging_database_slows_clients_and_fills_no_memory(own_database, serv
     table = database.create(UNKEYED)
     limit = 4 << 20
     daemon, client = serve(
-        database, table, more=f"limits: {{memory_bytes_max: {limit}, request_bytes_max: 2000000}}",
+        database, f"name: {table}, journal: none",
+        more=f"limits: {{memory_bytes_max: {limit}, request_bytes_max: 2000000}}",
         # Freed memory must not be kept to find its users.
         environment={"ASAN_OPTIONS": "quarantine_size_mb=1"})
     resident_max = (3 if is_instrumented() else 1) * 8 * limit

@@ -297,10 +297,8 @@ TEST_CASE_METHOD(ExactlyOnceTest, "A column that became NOT NULL is a changed sc
 TEST_CASE_METHOD(ExactlyOnceTest, "Producers move with their rows, by compare-and-set",
                  "[exactly-once]") {
   const std::string table = NewTableAB();
-  const std::vector<std::string> ids = {"p", "p ", "P",
-                                        "gr\xc3\xbc\xc3\x9f"
-                                        "e 'x' \"y\" \\z",
-                                        "unknown"};
+  const std::string strange = absl::StrCat("gr\xc3\xbc\xc3\x9f", "e 'x' \"y\" \\z");
+  const std::vector<std::string> ids = {"p", "p ", "P", strange, "unknown"};
   CHECK(ReadProducers(table, ids).empty());
   Moves moves;
   for (size_t i = 0; i < 4; ++i) moves.push_back({ids[i], 0, i + 1});

@@ -85,7 +85,7 @@ void FakeDatabase::ThenClaimInDoubt(bool committed) {
                                                           : CommitAnswer::kLostBeforeCommit});
 }
 
-void FakeDatabase::ThenResolveFails(absl::Status status, int times) {
+void FakeDatabase::ThenResolveFails(const absl::Status& status, int times) {
   MutexLock lock(mutex_);
   scripted_resolves_.insert(scripted_resolves_.end(), static_cast<size_t>(times), status);
 }

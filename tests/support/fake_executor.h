@@ -49,7 +49,7 @@ class FakeDatabase {
   void ThenInDoubt(bool committed = false, Answer answer = Committed);
   // The answers of the next Claims and Resolves, which then do nothing.
   void ThenClaimFails(absl::Status status);
-  void ThenResolveFails(absl::Status status, int times = 1);
+  void ThenResolveFails(const absl::Status& status, int times = 1);
   // The next Claim answers UNKNOWN; whether it was committed is as said.
   void ThenClaimInDoubt(bool committed);
 

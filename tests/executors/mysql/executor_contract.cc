@@ -20,9 +20,10 @@ Value T(std::string_view value) { return Value::Text(value); }
 
 class MySqlTest : public ContractTest {
  protected:
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the tests sets an environment variable.
   static std::string Dsn() { return std::getenv("BATCHSQL_TEST_MYSQL_DSN"); }
 
-  absl::StatusCode DescribeCode(const std::string& table, WriteRule rule = {}) {
+  absl::StatusCode DescribeCode(const std::string& table, const WriteRule& rule = {}) {
     return executor().Describe({"", table}, rule).status().code();
   }
 

@@ -1,0 +1,147 @@
+#include "server/letter_replay.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/dead_letters/dead_letters.h"
+#include "core/mutex.h"
+#include "core/strings.h"
+#include "server/decode/json_rows.h"
+#include "server/unary_write.h"
+
+namespace batchsql {
+namespace {
+
+// The cells of a letter, exact to the bit.
+class LetterRow : public RowSource {
+ public:
+  explicit LetterRow(DeadLetter letter) : letter_(std::move(letter)) {}
+
+  absl::Status Decode(RowBlockBuilder& builder) const override {
+    std::vector<Value> elements;
+    for (const LetterCell& cell : letter_.cells) {
+      const absl::StatusOr<uint32_t> column = builder.BindColumn(cell.column, UINT16_MAX);
+      if (!column.ok()) return column.status();
+      builder.Append(*column, LetterValue(cell, &elements));
+    }
+    builder.EndRow();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<NewColumn>> InferColumns() const override {
+    std::vector<NewColumn> columns;
+    for (const LetterCell& cell : letter_.cells) columns.push_back({cell.column, cell.type});
+    return columns;
+  }
+
+ private:
+  const DeadLetter letter_;
+};
+
+// What became of the rows, told by any thread.
+class Answers {
+ public:
+  explicit Answers(size_t count) : waiting_(count), statuses_(count) {}
+
+  void Tell(size_t index, absl::Status status) {
+    MutexLock lock(mutex_);
+    statuses_[index] = std::move(status);
+    --waiting_;
+    all_told_.NotifyAll();
+  }
+  std::vector<absl::Status> Await() {
+    MutexLock lock(mutex_);
+    while (waiting_ > 0) all_told_.Wait(mutex_);
+    return statuses_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar all_told_;
+  size_t waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<absl::Status> statuses_ ABSL_GUARDED_BY(mutex_);
+};
+
+absl::Status ToStatus(const absl::StatusOr<WriteAnswer>& answer) {
+  if (!answer.ok()) return answer.status();
+  if (answer->rejected.empty()) return absl::OkStatus();
+  const RowRejection& rejection = answer->rejected.front();
+  return absl::InvalidArgumentError(absl::StrCat(
+      rejection.field.empty() ? "" : absl::StrCat("column \"", rejection.field, "\": "),
+      AsAbsl(RejectReasonName(rejection.reason)), ": ", rejection.detail));
+}
+
+absl::StatusOr<std::unique_ptr<RowSource>> RowOf(DeadLetter letter, std::string row_json,
+                                                 const RequestLimits& limits) {
+  if (row_json.empty()) return std::unique_ptr<RowSource>(new LetterRow(std::move(letter)));
+  const size_t begin = row_json.find_first_not_of(" \t\r\n");
+  if (begin == std::string::npos || row_json[begin] != '{') {
+    return absl::InvalidArgumentError("the row is no JSON object");
+  }
+  return std::unique_ptr<RowSource>(
+      new JsonRowSource(JsonForm::kDocument, std::move(row_json), limits));
+}
+
+// The digest is the same for every edition of the row: the letter is replayed once.
+IntakeRequest MakeRequest(Pipeline& pipeline, uint64_t id, std::unique_ptr<RowSource> row,
+                          uint64_t size_bytes) {
+  IntakeRequest request;
+  request.pipeline = &pipeline;
+  request.level = AckLevel::kJournal;
+  request.producer_id = ReplayProducer(pipeline.id(), id);
+  request.sequence = 1;
+  request.digest = DigestOf(kReplayProducerPrefix);
+  request.rows = std::move(row);
+  request.size_bytes = size_bytes;
+  request.replay = true;
+  return request;
+}
+
+uint64_t SizeOf(const DeadLetter& letter, const std::string& row_json) {
+  uint64_t bytes = row_json.size();
+  for (const LetterCell& cell : letter.cells) bytes += cell.bytes.size() + sizeof(uint64_t);
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<ReplayOutcome> ReplayLetters(Pipeline& pipeline, Budget& budget,
+                                         const RequestLimits& limits,
+                                         std::vector<LetterReplay> replays) {
+  std::vector<ReplayOutcome> outcomes(replays.size());
+  const auto answers = std::make_shared<Answers>(replays.size());
+  for (size_t i = 0; i < replays.size(); ++i) {
+    outcomes[i].id = replays[i].id;
+    absl::StatusOr<DeadLetters::Kept> kept = pipeline.letters()->Get(replays[i].id);
+    outcomes[i].repeated = kept.ok() && kept->state == LetterState::kReplayed;
+    if (!kept.ok() || outcomes[i].repeated) {
+      answers->Tell(i, kept.status());
+      continue;
+    }
+    const uint64_t size_bytes = SizeOf(kept->letter, replays[i].row_json);
+    absl::StatusOr<std::unique_ptr<RowSource>> row =
+        RowOf(std::move(kept->letter), std::move(replays[i].row_json), limits);
+    if (!row.ok()) {
+      answers->Tell(i, row.status());
+      continue;
+    }
+    WriteOnce(MakeRequest(pipeline, replays[i].id, *std::move(row), size_bytes), budget,
+              [answers, i](const absl::StatusOr<WriteAnswer>& answer) {
+                answers->Tell(i, ToStatus(answer));
+              });
+  }
+  const std::vector<absl::Status> statuses = answers->Await();
+  std::vector<uint64_t> written;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    outcomes[i].status = statuses[i];
+    if (statuses[i].ok() && !outcomes[i].repeated) written.push_back(outcomes[i].id);
+  }
+  const absl::Status marked = pipeline.FinishReplays(written);
+  for (ReplayOutcome& outcome : outcomes) {
+    if (!marked.ok() && outcome.status.ok() && !outcome.repeated) outcome.status = marked;
+  }
+  return outcomes;
+}
+
+}  // namespace batchsql
