@@ -16,7 +16,7 @@ class Plan:
     points: dict
     database: dict
     cuts: dict
-    database_pause: tuple = (3, 8)
+    database_pause: tuple = (5, 12)
     cut_pause: tuple = (0.1, 1.2)
     round_seconds: float = 25
 

@@ -118,6 +118,9 @@ class Run:
         for feed in self._feeds:
             feed.settle(SETTLE_SECONDS)
         ledgers = [ledger for feed in self._feeds for ledger in feed.ledgers(SETTLE_SECONDS + 30)]
+        slowest = max(ledgers, key=lambda ledger: ledger.settle_seconds)
+        self._phases.append(f"slowest {slowest.producer.producer_id} {slowest.producer.table.name} "
+                            f"{slowest.producer.level} {slowest.settle_seconds:.1f} s")
         for ledger in ledgers:
             if not ledger.settled:
                 self.world.problem(f"{ledger.producer.producer_id} ({ledger.producer.table.name}, "
