@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/cell_value.h"
+#include "core/fault_point.h"
+#include "core/faulty_write.h"
 #include "core/log.h"
 #include "core/pipeline.h"
 #include "core/pipeline_flush.h"
@@ -129,9 +131,10 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   WriteOutcome outcome;
   {
     Target::Lease executor = target_->Acquire();
-    outcome = executor->Write(plan, *progress, [&](absl::Span<const RowFailure> failures) {
+    const auto keep = [&](absl::Span<const RowFailure> failures) {
       return KeepRefused(flush, attempt, failures);
-    });
+    };
+    outcome = FaultyWrite(*executor, plan, *progress, keep);
     // The connection is kept: it knows the session that was lost.
     if (outcome.kind == WriteOutcome::Kind::kInDoubt) {
       ResolveDoubt(flush, *executor, *progress, &outcome);
@@ -173,6 +176,13 @@ void Pipeline::ResolveDoubt(Flush& flush, Executor& executor, const FlushProgres
   Backoff backoff(options_.backoff_base, options_.backoff_max, progress.slot.after.attempt);
   while (true) {
     const absl::StatusOr<Resolution> resolution = executor.Resolve(progress.slot);
+    if (resolution.ok() && *resolution == Resolution::kCommitted && Sabotage("blind-retry")) {
+      MutexLock lock(mutex_);
+      window_->Committed(progress.slot);
+      outcome->kind = WriteOutcome::Kind::kNotCommitted;
+      outcome->error.error_class = ErrorClass::kReconnect;
+      return;
+    }
     if (resolution.ok()) {
       outcome->kind = *resolution == Resolution::kCommitted ? WriteOutcome::Kind::kCommitted
                       : *resolution == Resolution::kFenced  ? WriteOutcome::Kind::kFenced
