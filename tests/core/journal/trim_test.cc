@@ -155,6 +155,7 @@ TEST_CASE("Producers are forgotten, and answers completed, across crashes and ro
   REQUIRE(journal.Open().ok());
   CHECK(journal.state.producers.refused("producer-1", 1).size() == 1);
   REQUIRE(journal.journal().AppendForget("producer-1").ok());
+  REQUIRE(journal.journal().AppendClaim({2, {1}, false}).ok());  // waits for what is before it
   journal.LosePower();
   REQUIRE(journal.Open().ok());
   CHECK(journal.state.producers.size() == 0);
