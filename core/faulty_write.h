@@ -5,8 +5,8 @@
 namespace batchsql {
 
 #ifdef BATCHSQL_TEST_FAULTS
-// executor.Write, or what BATCHSQL_SABOTAGE makes of it: `watermark-outside-transaction` commits the
-// slot's row before the rows, `no-fence` writes although the slot's row is somebody else's.
+// executor.Write, or what BATCHSQL_SABOTAGE makes of it: `watermark-outside-transaction` commits
+// the slot's row before the rows, `no-fence` writes although the slot's row is somebody else's.
 WriteOutcome FaultyWrite(Executor& executor, const WritePlan& plan, const FlushProgress& progress,
                          KeepFailures keep);
 #else

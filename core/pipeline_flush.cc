@@ -1,5 +1,7 @@
 // The part of Pipeline that takes one batch to its end: attempts, waits, answers.
 
+#include "core/pipeline_flush.h"
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -12,7 +14,6 @@
 #include "core/faulty_write.h"
 #include "core/log.h"
 #include "core/pipeline.h"
-#include "core/pipeline_flush.h"
 #include "core/row_block_builder.h"
 #include "core/strings.h"
 
@@ -125,8 +126,7 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   const uint64_t attempt = progress->slot.after.attempt;
   if (absl::Status kept = KeepUnfit(flush, attempt); !kept.ok()) {
     DropLetters(attempt);
-    return HandleFailure(flush,
-                         {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
+    return HandleFailure(flush, {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
   }
   WriteOutcome outcome;
   {
@@ -165,8 +165,8 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   }
 }
 
-// Asks until it is known on which side of the commit the slot's row is; gives up when the shutdown's
-// deadline comes first.
+// Asks until it is known on which side of the commit the slot's row is; gives up when the
+// shutdown's deadline comes first.
 void Pipeline::ResolveDoubt(Flush& flush, Executor& executor, const FlushProgress& progress,
                             WriteOutcome* outcome) {
   Log(LogLevel::kWarning, "the answer to a commit did not come; asking the target",

@@ -12,8 +12,8 @@
 namespace batchsql {
 namespace {
 
-// Receipts of rows that are left in the journal and whose clients wait for less than the commit: kept
-// up to this many, so that memory stays bounded while the database is away.
+// Receipts of rows that are left in the journal and whose clients wait for less than the commit:
+// kept up to this many, so that memory stays bounded while the database is away.
 constexpr size_t kUntoldAfter = 10'000;
 
 bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(); }
@@ -63,9 +63,8 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
     case Producers::Verdict::kTooOld:
       break;
   }
-  return absl::OutOfRangeError(absl::StrCat("sequence ", answer.sequence,
-                                            " was answered long ago; ", position.expected,
-                                            " comes next"));
+  return absl::OutOfRangeError(absl::StrCat(
+      "sequence ", answer.sequence, " was answered long ago; ", position.expected, " comes next"));
 }
 
 void Pipeline::CountRepeated(const QueuedBlock& request, const RequestAnswer& original) {

@@ -92,8 +92,7 @@ TEST_CASE_METHOD(PipelineTest, "Rows that miss what they refer to are tried once
   MakeAndOpen();
   const auto missing = [](const WritePlan& plan) {
     WriteOutcome outcome = FakeDatabase::Committed(plan);
-    outcome.failures = {
-        {{0, 0}, {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"}}};
+    outcome.failures = {{{0, 0}, {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"}}};
     return outcome;
   };
   database.Then(missing);
