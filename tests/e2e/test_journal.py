@@ -146,9 +146,9 @@ def test_a_damaged_journal_stops_its_own_pipeline_only(sqlite, serve):
     folder = next((daemon.data_dir / "journal").glob(f"*.{damaged}"))
     segment = sorted(folder.glob("*"), key=lambda path: path.stat().st_size)[-1]
     with open(segment, "r+b") as file:
-        file.seek(8192)
+        file.seek(4096 + 40)
         byte = file.read(1)
-        file.seek(8192)
+        file.seek(4096 + 40)
         file.write(bytes([byte[0] ^ 1]))
     daemon.start()
     with api.Client(daemon.grpc_address) as client:
