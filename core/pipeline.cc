@@ -225,8 +225,8 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
   return TakeBatch(now, work);
 }
 
-// A drain waits for flushes under way: what they cannot write in parts comes back to the queue. What
-// an outage left in the journal is not waited for.
+// A drain waits for flushes under way: what they cannot write in parts comes back to the queue.
+// What an outage left in the journal is not waited for.
 bool Pipeline::MayStop(TimePoint now) const {
   if (!draining_) return false;
   if (now >= drain_deadline_) return true;

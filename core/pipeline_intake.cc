@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/fault_point.h"
 #include "core/log.h"
 #include "core/pipeline.h"
 
 namespace batchsql {
 namespace {
 
-// Receipts of rows that are left in the journal and whose clients wait for less than the commit: kept
-// up to this many, so that memory stays bounded while the database is away.
+// Receipts of rows that are left in the journal and whose clients wait for less than the commit:
+// kept up to this many, so that memory stays bounded while the database is away.
 constexpr size_t kUntoldAfter = 10'000;
 
 bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(); }
@@ -50,6 +51,7 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
     case Producers::Verdict::kNext:
       return nullptr;
     case Producers::Verdict::kDuplicate:
+      if (Sabotage("no-dedup")) return nullptr;
       return position.original;
     case Producers::Verdict::kGap:
       if (request.resumes) return nullptr;
@@ -61,9 +63,8 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
     case Producers::Verdict::kTooOld:
       break;
   }
-  return absl::OutOfRangeError(absl::StrCat("sequence ", answer.sequence,
-                                            " was answered long ago; ", position.expected,
-                                            " comes next"));
+  return absl::OutOfRangeError(absl::StrCat(
+      "sequence ", answer.sequence, " was answered long ago; ", position.expected, " comes next"));
 }
 
 void Pipeline::CountRepeated(const QueuedBlock& request, const RequestAnswer& original) {
@@ -82,7 +83,7 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
     {
       MutexLock lock(mutex_);
       if (original.last_lsn > synced_lsn_) {
-        unsynced_repeats_.Add(original.last_lsn, std::move(receipt));
+        unsynced_repeats_.Add(original, std::move(receipt));
         return;
       }
     }
@@ -92,7 +93,7 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
   {
     MutexLock lock(mutex_);
     if (!window_.has_value() || !window_->IsCommitted(original.last_lsn)) {
-      waiters_.Add(original.last_lsn, std::move(receipt));
+      waiters_.Add(original, std::move(receipt));
       return;
     }
     outcome.rejected = producers_.refused(original.producer_id, original.sequence);
@@ -132,6 +133,7 @@ absl::Status Pipeline::Admit(QueuedBlock& block) {
     batcher_.Add(std::move(block));
     wake_.NotifyAll();
   } else {
+    if (Sabotage("ack-before-append")) block.receipt.Journaled();
     if (absl::Status status = journal_->Append(block); !status.ok()) return status;
     syncing_rows_ += rows;
   }
@@ -177,21 +179,20 @@ void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
   }
   for (QueuedBlock& block : group) block.receipt.Journaled();
   for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Journaled();
+  if (Sabotage("order-by-arrival")) std::reverse(group.begin(), group.end());
   std::vector<Receipt> untold;
   {
     MutexLock lock(mutex_);
     for (QueuedBlock& block : group) {
       syncing_rows_ -= block.rows.rows();
-      queued_through_ = block.last_lsn();
+      queued_through_ = std::max(queued_through_, block.last_lsn());
       if (MustLeave()) {
         Leave(block, &untold);
       } else {
         batcher_.Add(std::move(block));
       }
     }
-    for (CommitWaiters::Waiter& repeat : repeats) {
-      waiters_.Add(repeat.last_lsn, std::move(repeat.receipt));
-    }
+    for (CommitWaiters::Waiter& repeat : repeats) waiters_.Add(std::move(repeat));
     wake_.NotifyAll();
   }
   for (Receipt& receipt : untold) receipt.Left();
@@ -211,7 +212,7 @@ void Pipeline::Leave(QueuedBlock& block, std::vector<Receipt>* untold) {
   left_.through = block.last_lsn();
   left_rows_ += block.rows.rows();
   if (block.level == AckLevel::kDatabase || waiters_.size() < kUntoldAfter) {
-    waiters_.Add(block.last_lsn(), std::move(block.receipt));
+    waiters_.Add(block.answer, std::move(block.receipt));
   } else {
     untold->push_back(std::move(block.receipt));
   }
@@ -242,6 +243,8 @@ void Pipeline::ReadBack() {
   if (!blocks.ok()) return;
   for (QueuedBlock& block : *blocks) {
     if (block.first_lsn() < left_.next) continue;
+    // The journal holds more than OnSynced has taken over: that comes into the queue by itself.
+    if (block.first_lsn() > left_.through) break;
     left_.next = block.last_lsn() + 1;
     const uint32_t rows = block.rows.rows();
     const bool committed = window_->IsCommitted(block.last_lsn());

@@ -13,7 +13,7 @@ namespace {
 constexpr uint8_t kLetterFrame = 1;
 constexpr size_t kMarksInFrame = 8'000;
 constexpr uint64_t kWriteBytes = uint64_t{8} << 20;  // at once; at least one letter
-constexpr uint64_t kMoveBytes = uint64_t{1} << 20;  // at once; at least one letter
+constexpr uint64_t kMoveBytes = uint64_t{1} << 20;   // at once; at least one letter
 constexpr uint64_t kPageBytes = uint64_t{16} << 20;
 // Bytes of letters that are gone, and of marks, are borne with up to here, or up to as much as the
 // letters that are kept.
@@ -78,8 +78,8 @@ absl::StatusOr<std::unique_ptr<DeadLetters>> DeadLetters::Open(Env* env, LetterS
                                                                Options options) {
   std::unique_ptr<DeadLetters> store(new DeadLetters(env, space, std::move(options)));
   const Turn turn(store.get());
-  absl::Status status = store->files_.Open(
-      [&](const LetterFiles::Place& place, std::string_view body) {
+  absl::Status status =
+      store->files_.Open([&](const LetterFiles::Place& place, std::string_view body) {
         return store->OnFrame(place, body);
       });
   if (!status.ok()) return status;

@@ -29,9 +29,9 @@ class DeadLetters {
   static absl::StatusOr<std::unique_ptr<DeadLetters>> Open(Env* env, LetterSpace* space,
                                                            Options options);
 
-  // Keeps letters of an attempt that is about to commit, and gives them ids; any number of times for
-  // one attempt. RESOURCE_EXHAUSTED: no space within the budget, or on the disk at all. After an
-  // error the attempt must not commit.
+  // Keeps letters of an attempt that is about to commit, and gives them ids; any number of times
+  // for one attempt. RESOURCE_EXHAUSTED: no space within the budget, or on the disk at all. After
+  // an error the attempt must not commit.
   absl::Status Keep(uint64_t attempt, std::vector<DeadLetter> letters);
   // The attempt committed: its letters, if there are any, are live.
   absl::Status Confirm(uint64_t attempt);

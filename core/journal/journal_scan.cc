@@ -83,7 +83,7 @@ absl::Status Scan::Run() {
       if (!status.ok()) return status;
     }
     const bool is_last = i + 1 == segments_.size();
-    const absl::Status status = ReadSegment(segment, is_last ? nullptr : &segments_[i + 1]);
+    absl::Status status = ReadSegment(segment, is_last ? nullptr : &segments_[i + 1]);
     if (!status.ok()) return status;
     segment.file.reset();
   }

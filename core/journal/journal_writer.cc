@@ -253,7 +253,7 @@ absl::Status JournalWriter::RemoveFirst(const SegmentInfo& segment) {
     if (absl::Status status = env_->SyncDirectory(options_.directory); !status.ok()) return status;
     removal_unsynced_ = false;
   }
-  const absl::Status status = env_->Remove(SegmentPath(options_.directory, segment.number));
+  absl::Status status = env_->Remove(SegmentPath(options_.directory, segment.number));
   if (!status.ok() && !absl::IsNotFound(status)) return status;
   removal_unsynced_ = true;
   index_->RemoveFirst();

@@ -77,9 +77,9 @@ class PipelineTest {
 
   // Makes the pipeline by `options`, not yet opened.
   void Make(Clock* other_clock = nullptr) {
-    pipeline = std::make_unique<Pipeline>(options, target.get(), pipeline_metrics,
-                                          other_clock != nullptr ? other_clock : &clock, &budget,
-                                          nullptr);
+    pipeline =
+        std::make_unique<Pipeline>(options, target.get(), pipeline_metrics,
+                                   other_clock != nullptr ? other_clock : &clock, &budget, nullptr);
   }
 
   absl::StatusOr<Pipeline::Schema> Open(std::vector<NewColumn> shape = {}) {

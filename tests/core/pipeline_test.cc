@@ -92,8 +92,7 @@ TEST_CASE_METHOD(PipelineTest, "Rows that miss what they refer to are tried once
   MakeAndOpen();
   const auto missing = [](const WritePlan& plan) {
     WriteOutcome outcome = FakeDatabase::Committed(plan);
-    outcome.failures = {
-        {{0, 0}, {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"}}};
+    outcome.failures = {{{0, 0}, {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"}}};
     return outcome;
   };
   database.Then(missing);
@@ -286,8 +285,7 @@ TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed
   MakeAndOpen();
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
-  const absl::Status submitted = pipeline->Submit(std::move(block));
-  REQUIRE(submitted.ok());
+  REQUIRE(pipeline->Submit(std::move(block)).ok());
   CHECK(budget.used_bytes() == 1'000);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);

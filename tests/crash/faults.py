@@ -8,6 +8,7 @@ import errno
 import subprocess
 import sys
 import threading
+import time
 
 import fail_io
 import fork
@@ -19,6 +20,7 @@ JOURNAL_POINTS = {"journal.before_append": 60, "journal.after_append": 60,
                   "journal.before_sync": 60, "journal.after_sync": 60, "journal.rotate": 3,
                   "journal.trim": 2, "journal.recovery": 2}
 FLUSH_POINTS = {"flush.before_commit": 25, "flush.after_commit": 25}
+STRIKE_SECONDS = 2  # A fault of the connection that meets none is given up.
 POINT_SECONDS = 3  # A life whose point is not reached is ended by then.
 
 
@@ -257,7 +259,9 @@ class ConnectionFaults(FaultThread):
                   else self.random.uniform(0.02, 0.3) if kind == proxy.DELAY
                   else self.random.uniform(0.5, 2))
         struck = self.world.proxy.arm(kind, amount)
-        while not struck.wait(0.1):
-            if self.world.over.is_set():
+        # No connection may meet it: the daemon is down, or the one that did has ended before its time.
+        deadline = time.monotonic() + STRIKE_SECONDS
+        while not struck.wait(0.05):
+            if self.world.over.is_set() or time.monotonic() > deadline:
                 return
         self.world.count("cuts" if kind in proxy.COMMIT_CUTS else f"connections: {kind}")

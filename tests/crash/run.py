@@ -137,7 +137,8 @@ class Run:
         return ledgers
 
     def _is_drained(self):
-        return all(table.queued_rows == 0 for table in self._status().tables)
+        return all(table.queued_rows == 0 and table.state == "running"
+                   for table in self._status().tables)
 
     def _status(self):
         with api.Client(self.world.daemon.grpc_address) as client:

@@ -1,8 +1,7 @@
 #include "core/dead_letters/dead_letters.h"
 
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -88,7 +87,8 @@ class DeadLettersTest {
 
   std::vector<std::string> Texts(LetterQuery query = {}) {
     std::vector<std::string> texts;
-    for (const DeadLetters::Kept& kept : Listed(*store, query)) texts.push_back(kept.letter.cells[1].bytes);
+    for (const DeadLetters::Kept& kept : Listed(*store, query))
+      texts.push_back(kept.letter.cells[1].bytes);
     return texts;
   }
   Ids ListedIds(LetterQuery query = {}) {
@@ -158,13 +158,14 @@ TEST_CASE_METHOD(DeadLettersTest, "After a crash the target tells which letters 
   CHECK(Texts() == Strings{"confirmed", "committed"});
 }
 
-TEST_CASE_METHOD(DeadLettersTest, "A write that is torn at any byte is cut, and nothing before it") {
+TEST_CASE_METHOD(DeadLettersTest,
+                 "A write that is torn at any byte is cut, and nothing before it") {
   KeepConfirmed(1, {"first"});
   const std::string before = env.Contents(kFirstFile);
   REQUIRE(store->Keep(2, {Letter("second"), Letter("third")}).ok());
   const std::string after = env.Contents(kFirstFile);
-  const size_t begin = std::mismatch(before.begin(), before.end(), after.begin()).first -
-                       before.begin();
+  const size_t begin =
+      std::mismatch(before.begin(), before.end(), after.begin()).first - before.begin();
   const size_t end = after.find_last_not_of('\0') + 1;
   REQUIRE(end > begin + 100);
   for (size_t cut = begin; cut < end; ++cut) {

@@ -58,7 +58,18 @@ class FakeExecutor : public Executor {
     return absl::UnimplementedError("not in this test");
   }
 
-  WriteOutcome Write(const WritePlan& plan) override {
+  // Nobody else claims, and no commit is in doubt.
+  absl::StatusOr<std::vector<SlotRow>> ReadSlots(const Uuid&) override {
+    return std::vector<SlotRow>();
+  }
+  absl::Status Claim(const SlotClaim&) override { return absl::OkStatus(); }
+  absl::StatusOr<Resolution> Resolve(const SlotMove&) override { return Resolution::kCommitted; }
+  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(const TableName&,
+                                                          absl::Span<const std::string>) override {
+    return std::vector<ProducerMove>();
+  }
+
+  WriteOutcome Write(const WritePlan& plan, const FlushProgress&, KeepFailures) override {
     MutexLock lock(database_.mutex);
     while (database_.holds_writes) database_.changed.Wait(database_.mutex);
     WriteOutcome outcome;
@@ -110,9 +121,11 @@ class Daemon {
     std::vector<std::unique_ptr<Target>> targets;
     targets.push_back(std::make_unique<Target>(
         "main", "sqlite", 1, [this] { return std::make_unique<FakeExecutor>(database); }));
+    Ingestor::Options tables;
+    tables.tables = {Rule("made", true), Rule("missing", false)};
     ingestor_ = std::make_unique<Ingestor>(
-        Ingestor::Options{{Rule("made", true), Rule("missing", false)}, std::nullopt},
-        std::move(targets), &budget_, &metrics_, &clock_);
+        std::move(tables), std::move(targets),
+        Ingestor::Resources{Env::System(), &disk_, &budget_, &metrics_, &clock_});
     writer_ = std::make_unique<RowsWriter>(options, *ingestor_);
     HttpEndpoints endpoints;
     endpoints.metrics = [this] { return metrics_.Expose(); };
@@ -154,6 +167,7 @@ class Daemon {
  private:
   SystemClock clock_;
   Budget budget_;
+  DiskBudget disk_{0};
   Metrics metrics_;
   std::unique_ptr<Ingestor> ingestor_;
   std::unique_ptr<RowsWriter> writer_;
