@@ -16,7 +16,8 @@ class Message;
 
 namespace batchsql::cli {
 
-// Says what went wrong, by default the status's message, on standard error. Returns the program's exit code.
+// Says what went wrong, by default the status's message, on standard error. Returns the program's
+// exit code.
 int Fail(const absl::Status& status, const std::string& what);
 int Fail(const absl::Status& status);
 

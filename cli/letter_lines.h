@@ -12,8 +12,8 @@ namespace batchsql::cli {
 // A dead letter as one line of JSON, with its row in it.
 std::string LetterLine(const std::string& table, const v1::DeadLetter& letter);
 
-// The letters of a file of such lines, edited or not: of each line `id` and `row` count. Blank lines
-// are skipped. INVALID_ARGUMENT "FILE:LINE: what".
+// The letters of a file of such lines, edited or not: of each line `id` and `row` count. Blank
+// lines are skipped. INVALID_ARGUMENT "FILE:LINE: what".
 absl::StatusOr<std::vector<v1::DeadLetterReplay>> ReadLetterLines(const std::string& path);
 
 // "constraint", as users see it.

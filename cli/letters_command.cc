@@ -39,14 +39,15 @@ void PrintLetters(const LettersCommand& command, const v1::ListDeadLettersRespon
                     ReasonText(count.reason()));
   }
   if (!reasons.empty()) reasons.push_back(')');
-  std::printf("%s: %s live%s, %s replayed, %s on disk\n", command.table.c_str(),
-              WithSeparators(response.live()).c_str(), reasons.c_str(),
-              WithSeparators(response.replayed()).c_str(),
-              absl::StrFormat("%.1f MiB", static_cast<double>(response.disk_bytes()) / (1 << 20))
-                  .c_str());
+  std::printf(
+      "%s: %s live%s, %s replayed, %s on disk\n", command.table.c_str(),
+      WithSeparators(response.live()).c_str(), reasons.c_str(),
+      WithSeparators(response.replayed()).c_str(),
+      absl::StrFormat("%.1f MiB", static_cast<double>(response.disk_bytes()) / (1 << 20)).c_str());
   if (response.letters().empty()) return;
-  TextTable table({"ID", "TIME", "STATE", "REASON", "COLUMN", "CODE", "PRODUCER", "SEQUENCE", "ROW"},
-                  {true, false, false, false, false, false, false, true, true});
+  TextTable table(
+      {"ID", "TIME", "STATE", "REASON", "COLUMN", "CODE", "PRODUCER", "SEQUENCE", "ROW"},
+      {true, false, false, false, false, false, false, true, true});
   for (const v1::DeadLetter& letter : response.letters()) {
     const bool replayed = letter.state() == v1::DEAD_LETTER_STATE_REPLAYED;
     table.Add({absl::StrCat(letter.id()), TimeText(letter.time_ms()),

@@ -132,8 +132,8 @@ void AddLetters(CLI::App& app, LettersCommand* letters, Run* run) {
   CLI::App* const command = app.add_subcommand("dlq", "Rows that a database refused: dead letters");
   command->require_subcommand(1);
 
-  CLI::App* const list =
-      AddLetterCommand(command, "list", "How many there are, and which", letters, RunLettersList, run);
+  CLI::App* const list = AddLetterCommand(command, "list", "How many there are, and which", letters,
+                                          RunLettersList, run);
   list->add_option("--after", letters->after, "Only those with a greater id");
   list->add_option("--limit", letters->limit, "The most to list")
       ->check(CLI::Range(1, 1000))

@@ -97,12 +97,12 @@ struct LimitOptions {
   uint64_t request_bytes_max = 16 * kMiB;
   uint64_t row_bytes_max = 4 * kMiB;
   uint32_t request_rows_max = 100'000;
-  uint32_t columns_max = 1600;   // of one request
-  uint32_t tables_max = 1000;    // that are served, listed or not
-  uint32_t json_depth_max = 64;  // nested arrays and objects of one JSON body
+  uint32_t columns_max = 1600;                    // of one request
+  uint32_t tables_max = 1000;                     // that are served, listed or not
+  uint32_t json_depth_max = 64;                   // nested arrays and objects of one JSON body
   uint64_t journal_bytes_max = 10 * 1024 * kMiB;  // on disk, over all tables
   uint64_t journal_segment_bytes = 64 * kMiB;
-  uint64_t letters_bytes_max = kGiB;  // dead letters on disk, over all tables
+  uint64_t letters_bytes_max = kGiB;    // dead letters on disk, over all tables
   uint32_t journal_grace_ms = 600'000;  // that segments are kept for after their rows committed
   bool operator==(const LimitOptions&) const = default;
 };

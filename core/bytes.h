@@ -27,9 +27,7 @@ class ByteWriter {
   }
 
  private:
-  void Raw(const void* data, size_t size) {
-    bytes_->append(static_cast<const char*>(data), size);
-  }
+  void Raw(const void* data, size_t size) { bytes_->append(static_cast<const char*>(data), size); }
   std::string* const bytes_;
 };
 

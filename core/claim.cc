@@ -11,9 +11,8 @@ namespace {
 constexpr char kHowToAdopt[] = "; see docs/watermark.md, \"Forks\"";
 
 const SlotRow& Newest(const std::vector<SlotRow>& slots) {
-  return *std::max_element(slots.begin(), slots.end(), [](const SlotRow& a, const SlotRow& b) {
-    return a.epoch < b.epoch;
-  });
+  return *std::max_element(slots.begin(), slots.end(),
+                           [](const SlotRow& a, const SlotRow& b) { return a.epoch < b.epoch; });
 }
 
 absl::Status CheckToken(const JournalExtent& journal, const SlotRow& newest) {
@@ -33,7 +32,8 @@ absl::Status CheckToken(const JournalExtent& journal, const SlotRow& newest) {
 }
 
 absl::Status CheckRange(const JournalExtent& journal, const std::vector<SlotRow>& slots) {
-  // The slots' last ranges reach further than the frontier that they recorded, and so does trimming.
+  // The slots' last ranges reach further than the frontier that they recorded, and so does
+  // trimming.
   const Lsn frontier = FlushWindow(slots).frontier();
   Lsn last = 0;
   for (const SlotRow& slot : slots) last = std::max({last, slot.frontier, slot.to});
@@ -43,9 +43,9 @@ absl::Status CheckRange(const JournalExtent& journal, const std::vector<SlotRow>
         journal.next_lsn - 1, "; the journal was restored from an older copy", kHowToAdopt));
   }
   if (frontier + 1 < journal.first_lsn) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "possible loss: the target moved back to LSN ", frontier, ", but the journal begins at ",
-        journal.first_lsn, kHowToAdopt));
+    return absl::FailedPreconditionError(
+        absl::StrCat("possible loss: the target moved back to LSN ", frontier,
+                     ", but the journal begins at ", journal.first_lsn, kHowToAdopt));
   }
   return absl::OkStatus();
 }

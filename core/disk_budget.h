@@ -14,7 +14,8 @@ class DiskBudget {
   // False: the budget is used up.
   [[nodiscard]] bool TryReserve(uint64_t bytes);
   void Release(uint64_t bytes);
-  // What is on disk already when the daemon starts, and what must be written even beyond the budget.
+  // What is on disk already when the daemon starts, and what must be written even beyond the
+  // budget.
   void Add(uint64_t bytes);
 
   uint64_t bytes_max() const { return bytes_max_; }

@@ -15,10 +15,9 @@ namespace batchsql {
 class File {
  public:
   virtual ~File() = default;
-  // Writes the parts one after the other at `offset`, all of it or an error. RESOURCE_EXHAUSTED: the
-  // disk is full.
-  virtual absl::Status Write(uint64_t offset,
-                             absl::Span<const absl::Span<const char>> parts) = 0;
+  // Writes the parts one after the other at `offset`, all of it or an error. RESOURCE_EXHAUSTED:
+  // the disk is full.
+  virtual absl::Status Write(uint64_t offset, absl::Span<const absl::Span<const char>> parts) = 0;
   // Fills `bytes`; OUT_OF_RANGE where the file ends before.
   virtual absl::Status Read(uint64_t offset, absl::Span<char> bytes) = 0;
   // Reserves disk space; what was not written reads as zeros. RESOURCE_EXHAUSTED: the disk is full.

@@ -49,10 +49,10 @@ struct RowFailure {
 // What became of one plan.
 struct WriteOutcome {
   enum class Kind : uint8_t {
-    kCommitted,     // all rows but `failures`
-    kNotCommitted,  // nothing of it is in the table; `error` says why
-    kInDoubt,       // COMMIT was handed over and its answer did not come: ask Resolve
-    kFenced,        // nothing of it is in the table: the slot's row is no longer as it was left
+    kCommitted,      // all rows but `failures`
+    kNotCommitted,   // nothing of it is in the table; `error` says why
+    kInDoubt,        // COMMIT was handed over and its answer did not come: ask Resolve
+    kFenced,         // nothing of it is in the table: the slot's row is no longer as it was left
     kProducerMoved,  // nothing of it is in the table: a producer's position is not as expected
   };
   Kind kind = Kind::kNotCommitted;
@@ -100,8 +100,8 @@ class Executor {
   // Errors as Describe.
   virtual absl::StatusOr<std::vector<SlotRow>> ReadSlots(const Uuid& pipeline) = 0;
   // Makes the table batchsql_watermark where it is missing; then, in one transaction, locks the
-  // pipeline's rows and moves them. ABORTED: they are not as expected, nothing was changed. UNKNOWN:
-  // the answer to the commit did not come. Other errors as Describe; nothing was changed.
+  // pipeline's rows and moves them. ABORTED: they are not as expected, nothing was changed.
+  // UNKNOWN: the answer to the commit did not come. Other errors as Describe; nothing was changed.
   virtual absl::Status Claim(const SlotClaim& claim) = 0;
 
   // Last committed sequence by producer, for the producers that batchsql_producers knows of. Makes

@@ -106,7 +106,8 @@ void Ingestor::OpenLeftJournals() {
       const std::string table = absl::StrCat(owner->target, "/", owner->table.ToString());
       if (Find(table).ok()) continue;
     }
-    Log(LogLevel::kWarning, "a journal is left that no table of the configuration names; it is kept",
+    Log(LogLevel::kWarning,
+        "a journal is left that no table of the configuration names; it is kept",
         {{"journal", absl::StrCat(options_.journal_root, "/", name)}});
   }
 }

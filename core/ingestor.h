@@ -39,7 +39,8 @@ class Ingestor {
     std::string journal_root;  // directory of the journals' directories; empty: no journal at all
     Journal::Options journal;  // `directory` is set here
     std::string letters_root;  // directory of the dead letters' directories
-    // Names this daemon among those that write without a journal; the pipelines' ids follow from it.
+    // Names this daemon among those that write without a journal; the pipelines' ids follow from
+    // it.
     std::string instance;
   };
   // What the pipelines share.
@@ -55,8 +56,9 @@ class Ingestor {
   Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets,
            const Resources& resources);
 
-  // Makes the pipelines of unlisted tables that journals are left of, and asks every table's database
-  // for its columns, so that rows find it open. Journals that no table names are kept and reported.
+  // Makes the pipelines of unlisted tables that journals are left of, and asks every table's
+  // database for its columns, so that rows find it open. Journals that no table names are kept and
+  // reported.
   void OpenAll();
 
   // The pipeline of a table, by `table` or `target/table`. It lives as long as the ingestor.

@@ -34,7 +34,6 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
       metrics_(metrics),
       clock_(clock),
       budget_(budget),
-      journal_(journal.ok() ? *std::move(journal) : nullptr),
       letters_(std::move(letters)),
       id_(options_.id),
       batcher_(options_.batch) {
@@ -42,6 +41,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
     StopFor(journal.status());
     return;
   }
+  journal_ = *std::move(journal);
   if (journal_ != nullptr) Recover(journal_->TakeRecovered());
   {
     MutexLock lock(mutex_);
@@ -78,15 +78,17 @@ Pipeline::Schema Pipeline::schema() const {
 }
 
 void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
+  absl::Status refused;
   {
     MutexLock lock(mutex_);
-    if (!draining_) {
+    refused = CheckAccepting();
+    if (refused.ok()) {
       opens_.push_back({std::move(shape), std::move(callback)});
       wake_.NotifyAll();
       return;
     }
   }
-  callback(absl::UnavailableError("the daemon is stopping"));
+  callback(refused);
 }
 
 void Pipeline::CountRejected(uint64_t rows) {
@@ -225,8 +227,8 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
   return TakeBatch(now, work);
 }
 
-// A drain waits for flushes under way: what they cannot write in parts comes back to the queue. What
-// an outage left in the journal is not waited for.
+// A drain waits for flushes under way: what they cannot write in parts comes back to the queue.
+// What an outage left in the journal is not waited for.
 bool Pipeline::MayStop(TimePoint now) const {
   if (!draining_) return false;
   if (now >= drain_deadline_) return true;

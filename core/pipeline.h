@@ -41,10 +41,10 @@ std::string_view PipelineStateName(PipelineState state);
 // replayed = rejected + deduplicated + coalesced + committed + dead-lettered + lost + queued.
 struct PipelineStatus {
   PipelineState state = PipelineState::kOpening;
-  std::string last_error;      // code; empty after a success
-  uint64_t queued_rows = 0;    // in memory, on their way into the journal, or left there
-  uint64_t queued_bytes = 0;   // in memory
-  uint64_t received_rows = 0;  // by this process
+  std::string last_error;       // code; empty after a success
+  uint64_t queued_rows = 0;     // in memory, on their way into the journal, or left there
+  uint64_t queued_bytes = 0;    // in memory
+  uint64_t received_rows = 0;   // by this process
   uint64_t recovered_rows = 0;  // read back from the journal of an earlier process
   uint64_t replayed_rows = 0;   // of dead letters, by this process; not among the received
   uint64_t rejected_rows = 0;   // by validation
@@ -52,9 +52,9 @@ struct PipelineStatus {
   uint64_t coalesced_rows = 0;
   uint64_t committed_rows = 0;
   uint64_t dead_lettered_rows = 0;  // refused by the database, or by the table as it was altered
-  uint64_t lost_rows = 0;    // given up at the shutdown's deadline, and not in the journal
+  uint64_t lost_rows = 0;           // given up at the shutdown's deadline, and not in the journal
   uint64_t dead_letters = 0;        // that are live now; 0 without a journal
-  uint64_t skipped_requests = 0;  // sequences that producers gave up with resume_at
+  uint64_t skipped_requests = 0;    // sequences that producers gave up with resume_at
 };
 
 // What Submit made of a request.
@@ -63,8 +63,9 @@ struct Submitted {
   std::vector<RowRejection> rejected;  // by validation
 };
 
-// One table's way into its database: the queue, the journal beside it, the threads that flush it, and
-// its retries. Owns the journal and the threads, which end with Drain. Every method is thread-safe.
+// One table's way into its database: the queue, the journal beside it, the threads that flush it,
+// and its retries. Owns the journal and the threads, which end with Drain. Every method is
+// thread-safe.
 class Pipeline {
  public:
   struct Options {
@@ -85,8 +86,8 @@ class Pipeline {
   // FAILED_PRECONDITION.
   using OpenCallback = absl::AnyInvocable<void(absl::StatusOr<Schema>)>;
 
-  // `journal` and `letters` are null for a pipeline without them; `journal` is an error where either
-  // cannot be opened: then the pipeline is stopped from the start, for that reason.
+  // `journal` and `letters` are null for a pipeline without them; `journal` is an error where
+  // either cannot be opened: then the pipeline is stopped from the start, for that reason.
   Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock, Budget* budget,
            absl::StatusOr<std::unique_ptr<Journal>> journal,
            std::unique_ptr<DeadLetters> letters = nullptr);
@@ -129,8 +130,9 @@ class Pipeline {
   // The letters' rows are journaled as those of ReplayProducer: from here on the letters say so.
   absl::Status FinishReplays(absl::Span<const uint64_t> letter_ids);
 
-  // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE (a
-  // journal keeps it for the next start), and ends the threads. A second call does nothing, and does not wait for the first.
+  // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE
+  // (a journal keeps it for the next start), and ends the threads. A second call does nothing, and
+  // does not wait for the first.
   void Drain(TimePoint deadline);
 
   PipelineStatus status() const;
@@ -254,7 +256,7 @@ class Pipeline {
   std::optional<TimePoint> reopen_at_ ABSL_GUARDED_BY(mutex_);
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 1;
   Lsn synced_lsn_ ABSL_GUARDED_BY(mutex_) = 0;
-  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;  // queued or left; follows synced_lsn_
+  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;     // queued or left; follows synced_lsn_
   Lsn recovered_through_ ABSL_GUARDED_BY(mutex_) = 0;  // LSNs of an earlier process
   Lsn recovered_counted_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, what the status counts
   uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
@@ -266,7 +268,7 @@ class Pipeline {
   Producers producers_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint64_t> sessions_ ABSL_GUARDED_BY(mutex_);  // the newest
   uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;
-  JournalExtent extent_ ABSL_GUARDED_BY(mutex_);  // its LSNs are set when it is needed
+  JournalExtent extent_ ABSL_GUARDED_BY(mutex_);               // its LSNs are set when it is needed
   std::optional<FlushWindow> window_ ABSL_GUARDED_BY(mutex_);  // once claimed
   std::mt19937_64 attempts_ ABSL_GUARDED_BY(mutex_){std::random_device{}()};
   std::string stop_reason_ ABSL_GUARDED_BY(mutex_);

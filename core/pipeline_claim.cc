@@ -13,13 +13,11 @@ namespace {
 constexpr uint32_t kSlotsPerFlusher = 8;
 
 // A claim that the target never took is tried again, so that the journal does not fill with marks.
-ClaimMark NextMark(const JournalExtent& extent, const std::vector<SlotRow>& found,
-                   uint64_t epoch) {
+ClaimMark NextMark(const JournalExtent& extent, const std::vector<SlotRow>& found, uint64_t epoch) {
   if (!extent.claims.empty() && !extent.claims.back().held) {
     const ClaimMark& last = extent.claims.back();
-    const bool taken = std::any_of(found.begin(), found.end(), [&](const SlotRow& row) {
-      return row.epoch >= last.epoch;
-    });
+    const bool taken = std::any_of(found.begin(), found.end(),
+                                   [&](const SlotRow& row) { return row.epoch >= last.epoch; });
     if (!taken) return last;
   }
   return {epoch, NewUuid(), false};
@@ -82,8 +80,7 @@ absl::Status Pipeline::TakeSlots(Executor& executor, const std::vector<SlotRow>&
   if (letters_ != nullptr) {
     // Nobody moves the slots from here on: what they show is what committed.
     if (absl::Status status = letters_->Settle(slots); !status.ok()) {
-      return absl::UnavailableError(
-          absl::StrCat("dead letters: ", std::string(status.message())));
+      return absl::UnavailableError(absl::StrCat("dead letters: ", std::string(status.message())));
     }
   }
   Adopt(slots);
@@ -135,9 +132,8 @@ void Pipeline::AnswerClaimed() {
   {
     MutexLock lock(mutex_);
     if (!window_.has_value()) return;  // fenced already
-    waiters = waiters_.TakeCommitted([this](Lsn lsn) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return window_->IsCommitted(lsn);
-    });
+    waiters = waiters_.TakeCommitted(
+        [this](Lsn lsn) ABSL_NO_THREAD_SAFETY_ANALYSIS { return window_->IsCommitted(lsn); });
     for (const CommitWaiters::Waiter& waiter : waiters) {
       outcomes.push_back(
           {absl::OkStatus(), producers_.refused(waiter.producer_id, waiter.sequence), false});

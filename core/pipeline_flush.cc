@@ -1,5 +1,7 @@
 // The part of Pipeline that takes one batch to its end: attempts, waits, answers.
 
+#include "core/pipeline_flush.h"
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -8,9 +10,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/cell_value.h"
+#include "core/fault_point.h"
+#include "core/faulty_write.h"
 #include "core/log.h"
 #include "core/pipeline.h"
-#include "core/pipeline_flush.h"
 #include "core/row_block_builder.h"
 #include "core/strings.h"
 
@@ -123,15 +126,15 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   const uint64_t attempt = progress->slot.after.attempt;
   if (absl::Status kept = KeepUnfit(flush, attempt); !kept.ok()) {
     DropLetters(attempt);
-    return HandleFailure(flush,
-                         {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
+    return HandleFailure(flush, {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
   }
   WriteOutcome outcome;
   {
     Target::Lease executor = target_->Acquire();
-    outcome = executor->Write(plan, *progress, [&](absl::Span<const RowFailure> failures) {
+    const auto keep = [&](absl::Span<const RowFailure> failures) {
       return KeepRefused(flush, attempt, failures);
-    });
+    };
+    outcome = FaultyWrite(*executor, plan, *progress, keep);
     // The connection is kept: it knows the session that was lost.
     if (outcome.kind == WriteOutcome::Kind::kInDoubt) {
       ResolveDoubt(flush, *executor, *progress, &outcome);
@@ -162,8 +165,8 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   }
 }
 
-// Asks until it is known on which side of the commit the slot's row is; gives up when the shutdown's
-// deadline comes first.
+// Asks until it is known on which side of the commit the slot's row is; gives up when the
+// shutdown's deadline comes first.
 void Pipeline::ResolveDoubt(Flush& flush, Executor& executor, const FlushProgress& progress,
                             WriteOutcome* outcome) {
   Log(LogLevel::kWarning, "the answer to a commit did not come; asking the target",
@@ -173,6 +176,13 @@ void Pipeline::ResolveDoubt(Flush& flush, Executor& executor, const FlushProgres
   Backoff backoff(options_.backoff_base, options_.backoff_max, progress.slot.after.attempt);
   while (true) {
     const absl::StatusOr<Resolution> resolution = executor.Resolve(progress.slot);
+    if (resolution.ok() && *resolution == Resolution::kCommitted && Sabotage("blind-retry")) {
+      MutexLock lock(mutex_);
+      window_->Committed(progress.slot);
+      outcome->kind = WriteOutcome::Kind::kNotCommitted;
+      outcome->error.error_class = ErrorClass::kReconnect;
+      return;
+    }
     if (resolution.ok()) {
       outcome->kind = *resolution == Resolution::kCommitted ? WriteOutcome::Kind::kCommitted
                       : *resolution == Resolution::kFenced  ? WriteOutcome::Kind::kFenced

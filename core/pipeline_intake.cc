@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/fault_point.h"
 #include "core/log.h"
 #include "core/pipeline.h"
 
 namespace batchsql {
 namespace {
 
-// Receipts of rows that are left in the journal and whose clients wait for less than the commit: kept
-// up to this many, so that memory stays bounded while the database is away.
+// Receipts of rows that are left in the journal and whose clients wait for less than the commit:
+// kept up to this many, so that memory stays bounded while the database is away.
 constexpr size_t kUntoldAfter = 10'000;
 
 bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(); }
@@ -50,6 +51,7 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
     case Producers::Verdict::kNext:
       return nullptr;
     case Producers::Verdict::kDuplicate:
+      if (Sabotage("no-dedup")) return nullptr;
       return position.original;
     case Producers::Verdict::kGap:
       if (request.resumes) return nullptr;
@@ -61,9 +63,8 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
     case Producers::Verdict::kTooOld:
       break;
   }
-  return absl::OutOfRangeError(absl::StrCat("sequence ", answer.sequence,
-                                            " was answered long ago; ", position.expected,
-                                            " comes next"));
+  return absl::OutOfRangeError(absl::StrCat(
+      "sequence ", answer.sequence, " was answered long ago; ", position.expected, " comes next"));
 }
 
 void Pipeline::CountRepeated(const QueuedBlock& request, const RequestAnswer& original) {
@@ -132,6 +133,7 @@ absl::Status Pipeline::Admit(QueuedBlock& block) {
     batcher_.Add(std::move(block));
     wake_.NotifyAll();
   } else {
+    if (Sabotage("ack-before-append")) block.receipt.Journaled();
     if (absl::Status status = journal_->Append(block); !status.ok()) return status;
     syncing_rows_ += rows;
   }
@@ -177,12 +179,13 @@ void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
   }
   for (QueuedBlock& block : group) block.receipt.Journaled();
   for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Journaled();
+  if (Sabotage("order-by-arrival")) std::reverse(group.begin(), group.end());
   std::vector<Receipt> untold;
   {
     MutexLock lock(mutex_);
     for (QueuedBlock& block : group) {
       syncing_rows_ -= block.rows.rows();
-      queued_through_ = block.last_lsn();
+      queued_through_ = std::max(queued_through_, block.last_lsn());
       if (MustLeave()) {
         Leave(block, &untold);
       } else {

@@ -34,9 +34,8 @@ absl::Status Pipeline::KeepUnfit(Flush& flush, uint64_t attempt) {
 absl::Status Pipeline::KeepRefused(Flush& flush, uint64_t attempt,
                                    absl::Span<const RowFailure> failures) {
   const bool misses_another = std::any_of(
-      failures.begin(), failures.end(), [](const RowFailure& failure) {
-        return failure.error.reason == RejectReason::kForeignKey;
-      });
+      failures.begin(), failures.end(),
+      [](const RowFailure& failure) { return failure.error.reason == RejectReason::kForeignKey; });
   if (misses_another && !std::exchange(flush.order_tried, true)) {
     flush.order_due = true;
     return absl::AbortedError("rows refer to rows that may come later");
@@ -57,8 +56,8 @@ absl::Status Pipeline::KeepRefused(Flush& flush, uint64_t attempt,
   return letters_->Keep(attempt, std::move(letters));
 }
 
-// Before the slot may take another range: after a crash the slot's row is what tells that the letters
-// are live. False: the shutdown's deadline came first, and the next start finds out.
+// Before the slot may take another range: after a crash the slot's row is what tells that the
+// letters are live. False: the shutdown's deadline came first, and the next start finds out.
 bool Pipeline::ConfirmLetters(Flush& flush, uint64_t attempt) {
   if (letters_ == nullptr) return true;
   while (true) {

@@ -27,9 +27,7 @@ Uuid NewUuid() {
   return Mark(uuid, 4);
 }
 
-Uuid UuidOfName(std::string_view name) {
-  return Mark(DigestOf(name), 8);
-}
+Uuid UuidOfName(std::string_view name) { return Mark(DigestOf(name), 8); }
 
 std::string UuidText(const Uuid& uuid) {
   constexpr std::string_view kDigits = "0123456789abcdef";

@@ -34,8 +34,8 @@ struct SlotMove {
   SlotRow after;
 };
 
-// Takes a pipeline over: every one of its slot rows gets the epoch and the token, and rows are added
-// so that slots 0 to slots − 1 exist.
+// Takes a pipeline over: every one of its slot rows gets the epoch and the token, and rows are
+// added so that slots 0 to slots − 1 exist.
 struct SlotClaim {
   Uuid pipeline{};
   std::vector<SlotRow> expected;  // the pipeline's rows as last read, ascending by slot

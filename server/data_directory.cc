@@ -42,8 +42,8 @@ absl::Status PrepareDirectory(const std::string& path) {
 absl::StatusOr<DataDirectory> DataDirectory::Open(const std::string& path) {
   if (absl::Status status = PrepareDirectory(path); !status.ok()) return status;
   const std::string file = path + "/lock";
-  const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                          S_IRUSR | S_IWUSR);
+  const int lock =
+      ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
   if (lock < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", file));
   if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock);

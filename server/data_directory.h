@@ -6,8 +6,8 @@
 
 namespace batchsql {
 
-// The daemon's directory, locked against a second daemon as long as this lives (also by the kernel's
-// doing: a killed process leaves no lock behind). Move-only.
+// The daemon's directory, locked against a second daemon as long as this lives (also by the
+// kernel's doing: a killed process leaves no lock behind). Move-only.
 class DataDirectory {
  public:
   // Makes the directory with mode 0700 if there is none (its parent must exist) and locks it.

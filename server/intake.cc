@@ -15,9 +15,7 @@ namespace {
 class Intake {
  public:
   Intake(IntakeRequest request, Budget& budget, Receipt::Listener listener, IntakeCallback callback)
-      : request_(std::move(request)),
-        budget_(budget),
-        callback_(std::move(callback)) {
+      : request_(std::move(request)), budget_(budget), callback_(std::move(callback)) {
     block_.receipt = Receipt(std::move(listener));
     block_.level = request_.level;
     block_.answer.producer_id = std::move(request_.producer_id);

@@ -30,9 +30,9 @@ struct IntakeRequest {
   // A producer that numbers its requests; else empty and 0.
   std::string producer_id;
   uint64_t sequence = 0;
-  Digest digest{};        // of the rows as received, for numbered requests
-  bool resumes = false;   // a gap before `sequence` is no error
-  uint64_t session = 0;   // of Pipeline::OpenSession; 0: no stream
+  Digest digest{};       // of the rows as received, for numbered requests
+  bool resumes = false;  // a gap before `sequence` is no error
+  uint64_t session = 0;  // of Pipeline::OpenSession; 0: no stream
   // Of a dead letter, by ReplayProducer: taken whole, or not at all and then not remembered. Other
   // requests may not come from such a producer.
   bool replay = false;
@@ -50,8 +50,8 @@ absl::StatusOr<AckLevel> ResolveLevel(std::optional<AckLevel> asked, const Pipel
 // Called once, from any thread: validated and queued, or why the request as a whole was refused.
 using IntakeCallback = absl::AnyInvocable<void(absl::StatusOr<IntakeResult>)>;
 
-// Starts a request. `listener` is the receipt's; it is called, from any thread, only where the result
-// is awaited, and may be called before `callback`. Never blocks on a database or on memory.
+// Starts a request. `listener` is the receipt's; it is called, from any thread, only where the
+// result is awaited, and may be called before `callback`. Never blocks on a database or on memory.
 void TakeRows(IntakeRequest request, Budget& budget, Receipt::Listener listener,
               IntakeCallback callback);
 

@@ -29,9 +29,9 @@ class DeadLetters {
   static absl::StatusOr<std::unique_ptr<DeadLetters>> Open(Env* env, LetterSpace* space,
                                                            Options options);
 
-  // Keeps letters of an attempt that is about to commit, and gives them ids; any number of times for
-  // one attempt. RESOURCE_EXHAUSTED: no space within the budget, or on the disk at all. After an
-  // error the attempt must not commit.
+  // Keeps letters of an attempt that is about to commit, and gives them ids; any number of times
+  // for one attempt. RESOURCE_EXHAUSTED: no space within the budget, or on the disk at all. After
+  // an error the attempt must not commit.
   absl::Status Keep(uint64_t attempt, std::vector<DeadLetter> letters);
   // The attempt committed: its letters, if there are any, are live.
   absl::Status Confirm(uint64_t attempt);
@@ -84,10 +84,10 @@ class DeadLetters {
   absl::Status AppendMarks(Mark mark, absl::Span<const uint64_t> numbers);
   absl::StatusOr<uint64_t> PurgeSelected(const LetterSelection& selection);
   absl::StatusOr<Kept> Load(const LetterIndex::Entry& entry);
-  void Shrink();
+  void Shrink(uint64_t slack_bytes);
   absl::Status MoveOldest();
   absl::Status RemoveEmpty();
-  bool IsMostlyGone();
+  bool IsMostlyGone(uint64_t slack_bytes);
 
   LetterFiles files_;     // of the turn's holder
   uint64_t next_id_ = 1;  // of the turn's holder

@@ -91,7 +91,8 @@ absl::StatusOr<std::string> ReadAll(File& file) {
   const absl::StatusOr<uint64_t> size = file.Size();
   if (!size.ok()) return size.status();
   std::string bytes(*size, '\0');
-  if (absl::Status status = file.Read(0, absl::MakeSpan(bytes.data(), bytes.size())); !status.ok()) {
+  if (absl::Status status = file.Read(0, absl::MakeSpan(bytes.data(), bytes.size()));
+      !status.ok()) {
     return status;
   }
   return bytes;
@@ -193,8 +194,8 @@ absl::Status LetterFiles::OpenFiles(const std::vector<uint32_t>& numbers, OnFram
   return files_.empty() ? absl::OkStatus() : ReadFrames(bytes, std::nullopt, on_frame);
 }
 
-// What is read of a file is on the disk: after a killed process bytes may not be there yet, and after
-// a failed sync never will.
+// What is read of a file is on the disk: after a killed process bytes may not be there yet, and
+// after a failed sync never will.
 absl::StatusOr<LetterFiles::Header> LetterFiles::LoadFile(uint32_t number, std::string* bytes) {
   const std::string path = PathOf(number);
   absl::StatusOr<std::unique_ptr<File>> file = env_->Open(path, true);
@@ -214,8 +215,8 @@ absl::StatusOr<LetterFiles::Header> LetterFiles::LoadFile(uint32_t number, std::
   return *header;
 }
 
-// Of the last file in files_. `end`: what counts of it, as the file behind it says; nullopt: none is
-// behind it.
+// Of the last file in files_. `end`: what counts of it, as the file behind it says; nullopt: none
+// is behind it.
 absl::Status LetterFiles::ReadFrames(std::string_view bytes, std::optional<uint64_t> end,
                                      OnFrame on_frame) {
   FileInfo& file = files_.back();
@@ -284,8 +285,8 @@ absl::Status LetterFiles::MakeRoom(uint64_t bytes, bool needed) {
   }
   const uint64_t least = AlignUp(kHeaderBytes + bytes + kMarkBytes, kDiskUnit);
   const uint64_t doubled = files_.empty() ? options_.file_bytes_min : 2 * files_.back().bytes;
-  const uint64_t wished = std::max(
-      least, std::clamp(doubled, options_.file_bytes_min, options_.file_bytes_max));
+  const uint64_t wished =
+      std::max(least, std::clamp(doubled, options_.file_bytes_min, options_.file_bytes_max));
   absl::Status status = CreateFile(wished, false);
   if (absl::IsResourceExhausted(status)) status = CreateFile(least, needed);
   return status;
@@ -309,16 +310,16 @@ absl::Status LetterFiles::CreateFile(uint64_t bytes, bool needed) {
   return absl::OkStatus();
 }
 
-// Makes the file with `*bytes` of space, out of the reserve where the disk is full. Within the budget;
-// `needed`: even beyond it.
+// Makes the file with `*bytes` of space, out of the reserve where the disk is full. Within the
+// budget; `needed`: even beyond it.
 absl::Status LetterFiles::Allocate(const std::string& path, uint64_t* bytes, bool needed) {
   DiskBudget& budget = space_->budget();
   if (needed) {
     budget.Add(*bytes);
   } else if (!budget.TryReserve(*bytes)) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the dead letters' disk space, limits.letters_bytes_max (",
-                     budget.bytes_max(), " bytes), is used up: purge some"));
+        absl::StrCat("the dead letters' disk space, limits.letters_bytes_max (", budget.bytes_max(),
+                     " bytes), is used up: purge some"));
   }
   absl::StatusOr<std::unique_ptr<File>> file = env_->Create(path);
   absl::Status status = file.ok() ? (*file)->Allocate(*bytes) : file.status();
@@ -349,8 +350,8 @@ absl::Status LetterFiles::Install(const std::string& path, uint64_t bytes) {
   }
   if (status.ok()) status = env_->SyncDirectory(options_.directory);
   if (status.ok() && files_.empty()) {
-    status = env_->SyncDirectory(
-        options_.directory.substr(0, options_.directory.find_last_of('/')));
+    status =
+        env_->SyncDirectory(options_.directory.substr(0, options_.directory.find_last_of('/')));
   }
   if (!status.ok()) return status;
   files_.push_back({header.number, header.salt, kHeaderBytes, bytes});
@@ -362,7 +363,7 @@ absl::Status LetterFiles::Rotate() { return CreateFile(options_.file_bytes_min, 
 
 absl::Status LetterFiles::RemoveOldest() {
   const FileInfo oldest = files_.front();
-  const absl::Status status = env_->Remove(PathOf(oldest.number));
+  absl::Status status = env_->Remove(PathOf(oldest.number));
   if (!status.ok() && !absl::IsNotFound(status)) return status;
   if (absl::Status synced = env_->SyncDirectory(options_.directory); !synced.ok()) return synced;
   files_.pop_front();

@@ -19,7 +19,9 @@ namespace {
 
 constexpr uint32_t kMicrosDigits = 6;
 
-void AppendString(absl::string_view text, std::string* json) { AppendJsonString(AsStd(text), json); }
+void AppendString(absl::string_view text, std::string* json) {
+  AppendJsonString(AsStd(text), json);
+}
 
 // Every tool reads integers up to 2^53 exactly.
 template <typename Integer>

@@ -10,8 +10,8 @@
 namespace batchsql {
 
 // The disk space of all dead letters of the daemon: a budget, and a file beside the stores that
-// keeps some space for when the disk is full, so that a batch can still be committed without its bad
-// rows, which lets the journal be trimmed. Thread-safe.
+// keeps some space for when the disk is full, so that a batch can still be committed without its
+// bad rows, which lets the journal be trimmed. Thread-safe.
 class LetterSpace {
  public:
   static constexpr uint64_t kReserveBytes = uint64_t{4} << 20;

@@ -117,18 +117,19 @@ absl::Status Journal::AppendClaim(const ClaimMark& claim) {
 }
 
 absl::Status Journal::AppendForget(const std::string& producer_id) {
-  MutexLock lock(mutex_);
-  if (closing_) return Closed();
-  pending_.push_back({ForgetEntry(producer_id), nullptr});
-  if (pending_.size() == 1) wake_.NotifyOne();
-  return absl::OkStatus();
+  return AppendNote(ForgetEntry(producer_id));
 }
 
 absl::Status Journal::AppendRefused(const std::string& producer_id, uint64_t sequence,
                                     std::vector<RowRejection> refused) {
+  return AppendNote(RefusedEntry(producer_id, sequence, std::move(refused)));
+}
+
+// Taken also while requests are refused: nobody would try again.
+absl::Status Journal::AppendNote(JournalEntry entry) {
   MutexLock lock(mutex_);
   if (closing_) return Closed();
-  pending_.push_back({RefusedEntry(producer_id, sequence, std::move(refused)), nullptr});
+  pending_.push_back({std::move(entry), nullptr});
   if (pending_.size() == 1) wake_.NotifyOne();
   return absl::OkStatus();
 }

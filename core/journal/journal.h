@@ -114,6 +114,7 @@ class Journal {
 
   Journal(Env* env, DiskBudget* disk, Clock* clock, Options options, RecoveredJournal found);
   absl::Status AppendAndWait(JournalEntry entry);
+  absl::Status AppendNote(JournalEntry entry);
 
   // The thread.
   void Run();

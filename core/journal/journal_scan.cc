@@ -79,11 +79,11 @@ absl::Status Scan::Run() {
   for (size_t i = 0; i < segments_.size(); ++i) {
     Segment& segment = segments_[i];
     if (i > 0 && segment.number != segments_[i - 1].number + 1) {
-      const absl::Status status = Bad(segments_[i - 1].number + 1, 0, 0, "the segment is missing");
+      absl::Status status = Bad(segments_[i - 1].number + 1, 0, 0, "the segment is missing");
       if (!status.ok()) return status;
     }
     const bool is_last = i + 1 == segments_.size();
-    const absl::Status status = ReadSegment(segment, is_last ? nullptr : &segments_[i + 1]);
+    absl::Status status = ReadSegment(segment, is_last ? nullptr : &segments_[i + 1]);
     if (!status.ok()) return status;
     segment.file.reset();
   }

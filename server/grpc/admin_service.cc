@@ -64,9 +64,9 @@ grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* conte
   return reactor;
 }
 
-grpc::ServerUnaryReactor* AdminService::ListDeadLetters(
-    grpc::CallbackServerContext* context, const v1::ListDeadLettersRequest* request,
-    v1::ListDeadLettersResponse* response) {
+grpc::ServerUnaryReactor* AdminService::ListDeadLetters(grpc::CallbackServerContext* context,
+                                                        const v1::ListDeadLettersRequest* request,
+                                                        v1::ListDeadLettersResponse* response) {
   return Queue(context, [=, this] { return ListLetters(ingestor_, *request, response); });
 }
 
@@ -79,12 +79,13 @@ grpc::ServerUnaryReactor* AdminService::GetDeadLetter(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
     grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
     v1::ReplayDeadLettersResponse* response) {
-  return Queue(context, [=, this] { return ReplayLetters(ingestor_, limits_, *request, response); });
+  return Queue(context,
+               [=, this] { return ReplayLetters(ingestor_, limits_, *request, response); });
 }
 
-grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(
-    grpc::CallbackServerContext* context, const v1::PurgeDeadLettersRequest* request,
-    v1::PurgeDeadLettersResponse* response) {
+grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerContext* context,
+                                                         const v1::PurgeDeadLettersRequest* request,
+                                                         v1::PurgeDeadLettersResponse* response) {
   return Queue(context, [=, this] { return PurgeLetters(ingestor_, *request, response); });
 }
 

@@ -73,8 +73,8 @@ absl::StatusOr<LetterSelection> ReadSelection(const v1::PurgeDeadLettersRequest&
   const bool some =
       !selection.ids.empty() || selection.before_time_ms.has_value() || selection.only_replayed;
   if (some == request.all()) {
-    return absl::InvalidArgumentError(
-        some ? "all together with another field" : "no letters are named");
+    return absl::InvalidArgumentError(some ? "all together with another field"
+                                           : "no letters are named");
   }
   return selection;
 }

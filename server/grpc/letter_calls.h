@@ -7,8 +7,8 @@
 
 namespace batchsql {
 
-// The calls of batchsql.v1.Admin that are about dead letters. They wait for the disk, and the replay
-// for the journal. One at a time: a letter's replay must have ended before the next begins.
+// The calls of batchsql.v1.Admin that are about dead letters. They wait for the disk, and the
+// replay for the journal. One at a time: a letter's replay must have ended before the next begins.
 absl::Status ListLetters(Ingestor& ingestor, const v1::ListDeadLettersRequest& request,
                          v1::ListDeadLettersResponse* response);
 absl::Status GetLetter(Ingestor& ingestor, const v1::GetDeadLetterRequest& request,

@@ -15,8 +15,8 @@
 namespace batchsql {
 
 // What a stream's requests have reached, and what the client has not been told of it. Pure: no lock
-// inside; its owner guards it. Requests are numbered upwards; what becomes of them may be told in any
-// order.
+// inside; its owner guards it. Requests are numbered upwards; what becomes of them may be told in
+// any order.
 class StreamProgress {
  public:
   // `last_sequence` is told in the first response.

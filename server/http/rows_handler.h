@@ -20,8 +20,8 @@ namespace batchsql {
 struct RowsRequest {
   std::string table;
   std::optional<AckLevel> ack;  // absent: the table's default
-  std::string producer_id;  // header X-Producer-Id; empty: none
-  uint64_t sequence = 0;    // header X-Sequence; 0: none
+  std::string producer_id;      // header X-Producer-Id; empty: none
+  uint64_t sequence = 0;        // header X-Sequence; 0: none
   JsonForm form = JsonForm::kDocument;
   std::string body;
 };

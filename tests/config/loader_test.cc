@@ -84,21 +84,20 @@ log: {level: warning}
   expected.http.listen = {"localhost", 0};
   expected.targets = {{"a", TargetKind::kPostgresql, "host=h dbname=d", 3},
                       {"b", TargetKind::kMysql, "mysql://u:p@h/d", 8}};
-  expected.tables = {
-      {"s.t",
-       "b",
-       {Conflict::kUpdate, {"k", "l"}, {"v"}, true},
-       CreateTables::kMissing,
-       EvolveTables::kAddColumns,
-       JournalKind::kNone,
-       {1, 1024, 0}},
-      {"*",
-       "a",
-       {},
-       CreateTables::kNever,
-       EvolveTables::kNever,
-       JournalKind::kDisk,
-       {10'000, kMiB, 20}}};
+  expected.tables = {{"s.t",
+                      "b",
+                      {Conflict::kUpdate, {"k", "l"}, {"v"}, true},
+                      CreateTables::kMissing,
+                      EvolveTables::kAddColumns,
+                      JournalKind::kNone,
+                      {1, 1024, 0}},
+                     {"*",
+                      "a",
+                      {},
+                      CreateTables::kNever,
+                      EvolveTables::kNever,
+                      JournalKind::kDisk,
+                      {10'000, kMiB, 20}}};
   expected.monitoring = {"batch_insert", "prod"};
   expected.limits = {kMiB, 65536, 4096, 7, 8, 9, 10, 16 * kMiB, kMiB, 2 * kMiB, 11};
   expected.shutdown.grace_ms = 0;

@@ -23,9 +23,9 @@ class IngestorTest {
       targets.push_back(
           std::make_unique<Target>(name, "fake", 2, [this] { return database.MakeExecutor(); }));
     }
-    ingestor = std::make_unique<Ingestor>(std::move(options), std::move(targets),
-                                          Ingestor::Resources{Env::System(), &disk, &budget,
-                                                              &metrics, &clock});
+    ingestor = std::make_unique<Ingestor>(
+        std::move(options), std::move(targets),
+        Ingestor::Resources{Env::System(), &disk, &budget, &metrics, &clock});
   }
 
   static Ingestor::TableRule Rule(std::string target, std::string table) {

@@ -16,11 +16,12 @@
 
 namespace batchsql {
 
-// What the receipts of a test were told. Thread-safe.
+// The last word that the receipts of a test were told. Thread-safe.
 class Answers {
  public:
   Receipt::Listener For(const std::string& request) {
-    return [this, request](AckLevel, const RequestOutcome& outcome) {
+    return [this, request](AckLevel reached, const RequestOutcome& outcome) {
+      if (reached < AckLevel::kDatabase) return;
       MutexLock lock(mutex_);
       order_.push_back(request);
       outcomes_[request] = outcome;
@@ -76,9 +77,9 @@ class PipelineTest {
 
   // Makes the pipeline by `options`, not yet opened.
   void Make(Clock* other_clock = nullptr) {
-    pipeline = std::make_unique<Pipeline>(options, target.get(), pipeline_metrics,
-                                          other_clock != nullptr ? other_clock : &clock, &budget,
-                                          nullptr);
+    pipeline =
+        std::make_unique<Pipeline>(options, target.get(), pipeline_metrics,
+                                   other_clock != nullptr ? other_clock : &clock, &budget, nullptr);
   }
 
   absl::StatusOr<Pipeline::Schema> Open(std::vector<NewColumn> shape = {}) {

@@ -92,8 +92,7 @@ TEST_CASE_METHOD(PipelineTest, "Rows that miss what they refer to are tried once
   MakeAndOpen();
   const auto missing = [](const WritePlan& plan) {
     WriteOutcome outcome = FakeDatabase::Committed(plan);
-    outcome.failures = {
-        {{0, 0}, {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"}}};
+    outcome.failures = {{{0, 0}, {ErrorClass::kRow, "23503", "", RejectReason::kForeignKey, "a"}}};
     return outcome;
   };
   database.Then(missing);
@@ -116,7 +115,8 @@ TEST_CASE_METHOD(PipelineTest, "Refused rows are told by the index of their requ
   });
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.rows = *std::move(built.block);
-  REQUIRE(pipeline->Submit(std::move(block)).ok());
+  const bool submitted = pipeline->Submit(std::move(block)).ok();
+  REQUIRE(submitted);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);
   CHECK(DumpRejections(answers.Await("a").rejected) == Strings{"1  database"});
@@ -286,7 +286,8 @@ TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed
   MakeAndOpen();
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
-  REQUIRE(pipeline->Submit(std::move(block)).ok());
+  const bool submitted = pipeline->Submit(std::move(block)).ok();
+  REQUIRE(submitted);
   CHECK(budget.used_bytes() == 1'000);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);

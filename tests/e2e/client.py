@@ -160,12 +160,8 @@ class Client:
     """A channel of its own (never gRPC's shared one) and the calls of both services on it."""
 
     def __init__(self, address):
-        self._address = address
-        self._connect()
-
-    def _connect(self):
         self.channel = grpc.insecure_channel(
-            self._address, OPTIONS + [("grpc.use_local_subchannel_pool", 1)])
+            address, OPTIONS + [("grpc.use_local_subchannel_pool", 1)])
         self.ingest = ingest_grpc.IngestStub(self.channel)
         self.admin = admin_grpc.AdminStub(self.channel)
 
@@ -174,11 +170,6 @@ class Client:
 
     def __exit__(self, *_):
         self.channel.close()
-
-    def reconnect(self):
-        """After the daemon was killed: the old connection's end may not have been noticed yet."""
-        self.channel.close()
-        self._connect()
 
     def write(self, table, payload, **fields):
         return self.ingest.Write(request(table, payload, **fields), timeout=DEADLINE)

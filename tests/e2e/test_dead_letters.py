@@ -31,6 +31,13 @@ def replay(client, table, *replays):
                               for letter, row in replays]), timeout=api.DEADLINE).replayed
 
 
+def kill_and_start(daemon):
+    """A client of the next process: the old one's connection may only now notice its end."""
+    daemon.kill9()
+    daemon.start()
+    return api.Client(daemon.grpc_address)
+
+
 def wait_for_rows(database, table, rows):
     processes.wait_until(lambda: database.count(table) == rows, 30, f"{rows} rows")
 
@@ -120,16 +127,12 @@ def test_letters_and_replays_survive_a_killed_daemon(database, serve):
     daemon, client = serve(database, table)
     rows = [[i, 1000 if i % 2 else 1, "x"] for i in range(40)]
     assert write_bad(client, table, rows) == 20
-    daemon.kill9()
-    daemon.start()
-    client.reconnect()
+    client = kill_and_start(daemon)
     assert letters_of(client, table).live == 20
     fixed = [(letter.id, json.dumps({"id": 100 + letter.id, "n": 1}))
              for letter in letters_of(client, table).letters]
     assert all(letter.error == "" for letter in replay(client, table, *fixed))
-    daemon.kill9()
-    daemon.start()
-    client.reconnect()
+    client = kill_and_start(daemon)
     # Whatever was written before the kill is not written again.
     again = replay(client, table, *fixed)
     assert all(letter.error == "" and letter.repeated for letter in again)
@@ -153,10 +156,8 @@ def test_a_daemon_killed_while_letters_are_replayed_doubles_none(sqlite, serve):
     for _ in range(5):
         call = client.admin.ReplayDeadLetters.future(replays, timeout=api.DEADLINE)
         processes.wait_until(lambda: call.done() or sqlite.count(table) > 0, 30, "a first row")
-        daemon.kill9()
+        client = kill_and_start(daemon)
         call.exception(api.DEADLINE)  # waits for the call's end, whatever it is
-        daemon.start()
-        client.reconnect()
     assert all(letter.error == "" for letter in client.admin.ReplayDeadLetters(
         replays, timeout=api.DEADLINE).replayed)
     wait_for_rows(sqlite, table, count)

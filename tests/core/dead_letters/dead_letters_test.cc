@@ -1,8 +1,7 @@
 #include "core/dead_letters/dead_letters.h"
 
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -63,8 +62,9 @@ class DeadLettersTest {
     space = std::make_unique<LetterSpace>(&env, "data/letters", budget_bytes);
     absl::StatusOr<std::unique_ptr<DeadLetters>> opened =
         DeadLetters::Open(&env, space.get(), {kDirectory, 8'192, 16'384});
-    if (opened.ok()) store = *std::move(opened);
-    return opened.status();
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+    return absl::OkStatus();
   }
   void Open() {
     const absl::Status status = TryOpen();
@@ -82,13 +82,15 @@ class DeadLettersTest {
   void KeepConfirmed(uint64_t attempt, const std::vector<std::string>& texts) {
     std::vector<DeadLetter> letters;
     for (const std::string& text : texts) letters.push_back(Letter(text));
-    REQUIRE(store->Keep(attempt, std::move(letters)).ok());
+    const absl::Status kept = store->Keep(attempt, std::move(letters));
+    REQUIRE(kept.ok());
     REQUIRE(store->Confirm(attempt).ok());
   }
 
   std::vector<std::string> Texts(LetterQuery query = {}) {
     std::vector<std::string> texts;
-    for (const DeadLetters::Kept& kept : Listed(*store, query)) texts.push_back(kept.letter.cells[1].bytes);
+    for (const DeadLetters::Kept& kept : Listed(*store, query))
+      texts.push_back(kept.letter.cells[1].bytes);
     return texts;
   }
   Ids ListedIds(LetterQuery query = {}) {
@@ -158,13 +160,14 @@ TEST_CASE_METHOD(DeadLettersTest, "After a crash the target tells which letters 
   CHECK(Texts() == Strings{"confirmed", "committed"});
 }
 
-TEST_CASE_METHOD(DeadLettersTest, "A write that is torn at any byte is cut, and nothing before it") {
+TEST_CASE_METHOD(DeadLettersTest,
+                 "A write that is torn at any byte is cut, and nothing before it") {
   KeepConfirmed(1, {"first"});
   const std::string before = env.Contents(kFirstFile);
   REQUIRE(store->Keep(2, {Letter("second"), Letter("third")}).ok());
   const std::string after = env.Contents(kFirstFile);
-  const size_t begin = std::mismatch(before.begin(), before.end(), after.begin()).first -
-                       before.begin();
+  const size_t begin =
+      std::mismatch(before.begin(), before.end(), after.begin()).first - before.begin();
   const size_t end = after.find_last_not_of('\0') + 1;
   REQUIRE(end > begin + 100);
   for (size_t cut = begin; cut < end; ++cut) {

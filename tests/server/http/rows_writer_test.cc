@@ -64,8 +64,8 @@ class FakeExecutor : public Executor {
   }
   absl::Status Claim(const SlotClaim&) override { return absl::OkStatus(); }
   absl::StatusOr<Resolution> Resolve(const SlotMove&) override { return Resolution::kCommitted; }
-  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
-      const TableName&, absl::Span<const std::string>) override {
+  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(const TableName&,
+                                                          absl::Span<const std::string>) override {
     return std::vector<ProducerMove>();
   }
 
