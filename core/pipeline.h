@@ -95,7 +95,8 @@ class Pipeline {
 
   const Options& options() const { return options_; }
   const Target& target() const { return *target_; }
-  bool has_journal() const { return journal_ != nullptr; }
+  // Also where it could not be opened.
+  bool has_journal() const { return has_journal_; }
   const Uuid& id() const { return id_; }
   // Null: refused rows are only reported.
   DeadLetters* letters() { return letters_.get(); }
