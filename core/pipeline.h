@@ -240,7 +240,8 @@ class Pipeline {
   PipelineMetrics* const metrics_;
   Clock* const clock_;
   Budget* const budget_;
-  std::unique_ptr<Journal> journal_;      // null: none
+  const bool has_journal_;
+  std::unique_ptr<Journal> journal_;  // null: none, or it could not be opened
   std::unique_ptr<DeadLetters> letters_;  // null: none
   Uuid id_{};
 
