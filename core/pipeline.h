@@ -206,7 +206,7 @@ class Pipeline {
   absl::Status Claim(Executor& executor);
   absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
   absl::Status Remember(const ClaimMark& mark);
-  void Adopt(std::vector<SlotRow> slots);
+  void Adopt(const std::vector<SlotRow>& slots);
   void AnswerClaimed();
 
   // core/pipeline_flush.cc
@@ -241,7 +241,7 @@ class Pipeline {
   Clock* const clock_;
   Budget* const budget_;
   const bool has_journal_;
-  std::unique_ptr<Journal> journal_;  // null: none, or it could not be opened
+  std::unique_ptr<Journal> journal_;      // null: none, or it could not be opened
   std::unique_ptr<DeadLetters> letters_;  // null: none
   Uuid id_{};
 
