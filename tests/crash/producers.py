@@ -234,9 +234,13 @@ class StreamFeed(Feed):
         ours.repeated += max(0, ours.acked + 1 - session.start)
 
     def _after_a_loss(self, session, last):
-        """Rows acknowledged at MEMORY are gone: sends them again, or gives them up."""
+        """Rows acknowledged at MEMORY are gone: sends them again, or gives them up.
+
+        Those of the other levels are given up, too: sending them again would hide the loss.
+        """
         ours = self.ledger
-        if ours.first <= last + 1 and self._random.random() < 0.5:
+        may_repeat = self._producer.level == rows.MEMORY and ours.first <= last + 1
+        if may_repeat and self._random.random() < 0.5:
             session.start = last + 1
             ours.acked = last
         else:
