@@ -34,6 +34,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
       metrics_(metrics),
       clock_(clock),
       budget_(budget),
+      has_journal_(!journal.ok() || *journal != nullptr),
       letters_(std::move(letters)),
       id_(options_.id),
       batcher_(options_.batch) {
