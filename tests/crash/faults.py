@@ -186,10 +186,8 @@ class DatabaseFaults(FaultThread):
         self.pause(*self.plan.database_pause)
         if self.world.over.is_set():
             return
-        fault = self.choose(self.plan.database)
-        if fault == "snapshot" and (self._restored or not self.world.moves_back):
-            fault = "kill"
-        getattr(self, fault)()
+        back = self.world.moves_back and not self._restored
+        getattr(self, "snapshot" if back else self.choose(self.plan.database))()
 
     def kill(self):
         self.world.server.kill9()

@@ -16,7 +16,7 @@ class Plan:
     points: dict
     database: dict
     cuts: dict
-    database_pause: tuple = (5, 12)
+    database_pause: tuple = (4, 9)
     cut_pause: tuple = (0.1, 1.2)
     lingers_ms: tuple = (0, 5, 50, 300)  # A round takes one for each table.
     round_seconds: float = 25
@@ -28,13 +28,13 @@ def ordinary(kind, with_journal):
     points = {point: 2 for point in faults.FLUSH_POINTS}
     if with_journal:
         lives |= {"torn_write": 3, "failing_io": 1.5, "full_disk": 1,
-                  "second_daemon": 0.3}
+                  "second_daemon": 0.5}
         points |= {point: 1 for point in faults.JOURNAL_POINTS}
     if kind == "sqlite":
         lives |= {"database_io": 4} | ({"older_file": 1} if with_journal else {})
     cuts = {kind: 3 for kind in proxy.COMMIT_CUTS}
     cuts |= {proxy.AT_BYTE: 2, proxy.DELAY: 1, proxy.STALL: 0.5}
-    return Plan(lives, points, {"kill": 3, "immediate_stop": 1, "snapshot": 2}, cuts)
+    return Plan(lives, points, {"kill": 3, "immediate_stop": 1}, cuts)
 
 
 def aimed_at(sabotage, kind, with_journal=True):
