@@ -112,7 +112,8 @@ class Lives(FaultThread):
     def database_io(self):
         """SQLite: a write or sync of the database's own files fails, mostly within a commit."""
         orders = self.world.daemon.orders
-        life, fail = self.random.uniform(0.8, 2.5), self.random.choice(("fail_writes", "fail_syncs"))
+        life = self.random.uniform(0.8, 2.5)
+        fail = self.random.choice(("fail_writes", "fail_syncs"))
         if self.world.start_daemon():
             begun = orders.count(worlds.DATABASE, "write_failures"), \
                 orders.count(worlds.DATABASE, "sync_failures")

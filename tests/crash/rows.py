@@ -141,7 +141,7 @@ def opening(producer, table=None):
             + _varint_field(4, LEVELS[producer.level]))
 
 
-# --- protobuf by hand: the producers share two cores with what they torture ----------------------------
+# --- protobuf by hand: the producers share two cores with what they torture -----------------------
 
 def _varint(value):
     out = bytearray()

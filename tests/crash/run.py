@@ -60,7 +60,8 @@ class Run:
             begun = time.monotonic()
             verdict = self._round(number, max(2, min(self.plan.round_seconds, deadline - begun)))
             self._report(number, verdict, time.monotonic() - begun)
-            if (self.caught if self.settings.sabotage else self.failures) or time.monotonic() + 5 > deadline:
+            enough = self.caught if self.settings.sabotage else self.failures
+            if enough or time.monotonic() + 5 > deadline:
                 return
 
     def _start_producers(self, stack):
@@ -72,7 +73,7 @@ class Run:
             feeds.append(feed)
         return feeds
 
-    # --- a round --------------------------------------------------------------------------------------
+    # --- a round ----------------------------------------------------------------------------------
 
     def _round(self, number, seconds):
         if number > 1:
@@ -165,7 +166,7 @@ class Run:
         return judge.judge(ledgers, {table.name: tables.read(self.world.database, table)
                                      for table in rows.TABLES})
 
-    # --- telling -----------------------------------------------------------------------------------------
+    # --- telling ----------------------------------------------------------------------------------
 
     def _report(self, number, verdict, seconds):
         for field in ("lost", "doubled", "reordered", "refused", "judged"):

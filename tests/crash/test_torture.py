@@ -36,7 +36,8 @@ def ledger(table, level=rows.JOURNAL, acked=REQUESTS):
 
 def right_contents(table):
     """What the table holds when everything that was sent arrived, in order."""
-    found = {number: ("0",) * 5 + ("taken",) for number in rows.TAKEN_IDS} if table == UNIQUE else {}
+    taken = rows.TAKEN_IDS if table == UNIQUE else ()
+    found = {number: ("0",) * 5 + ("taken",) for number in taken}
     for sequence in range(1, REQUESTS + 1):
         request = rows.Request(producer(table), sequence)
         found.update((number, request.stored(idx)) for idx, number in enumerate(request.ids)

@@ -105,7 +105,7 @@ class World:
         with self._lock:
             self.counts[what] += 1
 
-    # --- the daemon's lives; one thread at a time ----------------------------------------------------
+    # --- the daemon's lives; one thread at a time -------------------------------------------------
 
     def reconfigure(self, random_):
         """For the next start and this round. Without a journal there is nothing to replay."""
@@ -160,7 +160,7 @@ class World:
                          f"{processes.log_tail(self.daemon.log, 15)}")
         self.count("stops")
 
-    # --- between rounds -------------------------------------------------------------------------------
+    # --- between rounds ---------------------------------------------------------------------------
 
     def heal(self):
         """Everything runs and nothing is armed; the daemon is a fresh one."""
