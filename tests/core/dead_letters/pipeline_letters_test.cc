@@ -56,7 +56,8 @@ TEST_CASE_METHOD(LettersPipelineTest, "Letters of a commit that was left in doub
   CHECK(Letters().size() == 1);
 }
 
-TEST_CASE_METHOD(LettersPipelineTest, "A row that an altered table refuses is kept with its values") {
+TEST_CASE_METHOD(LettersPipelineTest,
+                 "A row that an altered table refuses is kept with its values") {
   StartAndOpen();
   Column a = TestColumn("a", ColumnType::kInt64);
   a.max = 9;
