@@ -17,8 +17,6 @@ import world as worlds
 PROCESSES = 2
 RATE = 1200             # Rows per second and producer, while the daemon is up.
 FAULTS_END_SECONDS = 120  # A database that is starting, a snapshot that is copied.
-SETTLE_SECONDS = 60
-DRAIN_SECONDS = 60
 LATE_SECONDS = 10
 
 
@@ -28,15 +26,17 @@ class Run:
     def __init__(self, kind, settings):
         self.kind, self.settings = kind, settings
         self.with_journal = settings.journal != "none"
-        self.world = worlds.World(kind, self.with_journal, settings.sabotage, settings.pgbouncer)
         self.total = judge.Verdict()
         self.failures = []
+        self.caught = False  # Faulty rows that are not merely still on their way.
         self.plan = (plans.aimed_at(settings.sabotage, kind, self.with_journal)
                      if settings.sabotage else plans.ordinary(kind, self.with_journal))
+        self.world = worlds.World(kind, self.with_journal, self.plan, settings.sabotage,
+                                  settings.pgbouncer)
         self.producers = rows.producers(settings.seed, self.with_journal)
 
     @property
-    def caught(self):
+    def at_fault(self):
         """The judge found what no daemon may do."""
         return bool(self.total.lost or self.total.doubled or self.total.reordered)
 
@@ -59,8 +59,7 @@ class Run:
             begun = time.monotonic()
             verdict = self._round(number, max(2, min(self.plan.round_seconds, deadline - begun)))
             self._report(number, verdict, time.monotonic() - begun)
-            enough = self.caught if self.settings.sabotage else self.failures
-            if enough or time.monotonic() + 5 > deadline:
+            if (self.caught if self.settings.sabotage else self.failures) or time.monotonic() + 5 > deadline:
                 return
 
     def _start_producers(self, stack):
@@ -79,6 +78,7 @@ class Run:
             tables.empty(self.world.database)
         self.world.over.clear()
         self.world.problems.clear()
+        self._at_rest = True
         for feed in self._feeds:
             feed.begin()
         self._phases = []
@@ -115,23 +115,29 @@ class Run:
 
     def _settle(self):
         """Nothing new is sent, all that was sent is acknowledged, all that is queued is written."""
+        seconds = self.plan.settle_seconds
         for feed in self._feeds:
-            feed.settle(SETTLE_SECONDS)
-        ledgers = [ledger for feed in self._feeds for ledger in feed.ledgers(SETTLE_SECONDS + 30)]
+            feed.settle(seconds)
+        ledgers = [ledger for feed in self._feeds for ledger in feed.ledgers(seconds + 60)]
+        slowest = max(ledgers, key=lambda ledger: ledger.settle_seconds)
+        self._phases.append(f"slowest {slowest.producer.producer_id} {slowest.producer.table.name} "
+                            f"{slowest.producer.level} {slowest.settle_seconds:.1f} s")
         for ledger in ledgers:
             if not ledger.settled:
+                self._at_rest = False
                 self.world.problem(f"{ledger.producer.producer_id} ({ledger.producer.table.name}, "
                                    f"{ledger.producer.level}): {ledger.unknown} requests are not "
-                                   f"acknowledged after {SETTLE_SECONDS} s of peace")
+                                   f"acknowledged after {seconds} s of peace")
             self.world.problems.extend(ledger.problems)
             for what in ("given_up", "repeated", "forged", "untold", "reopened"):
                 self.world.counts[what] += getattr(ledger, what)
         try:
-            processes.wait_until(self._is_drained, DRAIN_SECONDS, "empty queues")
+            processes.wait_until(self._is_drained, seconds, "empty queues")
         except TimeoutError as error:
             self.world.problem(str(error))
         for table in self._status().tables:
             if table.state != "running" or table.queued_rows:
+                self._at_rest = False
                 self.world.problem(f"{table.table} is {table.state} with {table.queued_rows} rows "
                                    f"queued, last error: {table.last_error}")
         return ledgers
@@ -164,6 +170,8 @@ class Run:
         for field in ("lost", "doubled", "reordered", "refused", "judged"):
             setattr(self.total, field, getattr(self.total, field) + getattr(verdict, field))
         self.total.acked.update(verdict.acked)
+        missing = verdict.lost or verdict.reordered
+        self.caught = self.caught or bool(verdict.doubled or missing and self._at_rest)
         counts = self.world.counts
         print(f"round {number}: {seconds:.0f} s ({', '.join(self._phases)}), "
               f"acknowledged={sum(verdict.acked.values())} lost={verdict.lost} "

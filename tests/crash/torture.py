@@ -64,7 +64,7 @@ def torture(settings):
         print(one.summary(), flush=True)
         if settings.expect_caught:
             status = max(status, PASSED if one.caught else FAILED)
-        elif one.failures or one.caught:
+        elif one.failures or one.at_fault:
             status = max(status, FAILED)
     return status
 
