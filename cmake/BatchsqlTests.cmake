@@ -33,10 +33,14 @@ function(batchsql_python_test name)
   batchsql_test_properties(${name} "${ARG_TIMEOUT}")
 endfunction()
 
-# Every test has a time limit: TIMEOUT in seconds, 300 when not given.
+# Every test has a time limit: TIMEOUT in seconds, 300 when not given; longer where the sanitizer
+# slows everything down.
 function(batchsql_test_properties name timeout)
   if(NOT timeout)
     set(timeout 300)
+  endif()
+  if(BATCHSQL_SANITIZE STREQUAL "thread")
+    math(EXPR timeout "${timeout} * 4")
   endif()
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${timeout} ENVIRONMENT "${BATCHSQL_TEST_ENVIRONMENT}")

@@ -7,6 +7,7 @@
 #include "core/journal/journal_name.h"
 #include "core/limit_error.h"
 #include "core/log.h"
+#include "core/pipeline_collector.h"
 #include "core/strings.h"
 
 namespace batchsql {
@@ -38,8 +39,12 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
                    }
                  }
                  return false;
-               }});
+               },
+               target->connections_max()});
   }
+  resources_.metrics->registry().AddCollector([this] {
+    return CollectPipelines(pipelines(), *resources_.metrics, resources_.disk->bytes_max());
+  });
   resources_.metrics->SetBufferProbe([memory = resources_.memory] {
     return static_cast<double>(memory->used_bytes()) / static_cast<double>(memory->bytes_max());
   });

@@ -51,6 +51,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
     }
   }
   if (journal_ != nullptr) {
+    journal_->ObserveSyncs([this](Duration duration) { metrics_->JournalSynced(duration); });
     journal_->Start([this](std::vector<QueuedBlock> group) { OnSynced(std::move(group)); });
     if (letters_ != nullptr) FinishLeftReplays();
   }
@@ -68,7 +69,7 @@ void Pipeline::Recover(JournalState recovered) {
   synced_lsn_ = recovered.next_lsn - 1;
   queued_through_ = synced_lsn_;
   recovered_through_ = synced_lsn_;
-  left_ = {recovered.first_lsn, synced_lsn_};
+  left_ = {recovered.first_lsn, synced_lsn_, std::nullopt};
 }
 
 Pipeline::~Pipeline() { Drain(clock_->Now()); }
@@ -92,20 +93,37 @@ void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
   callback(refused);
 }
 
-void Pipeline::CountRejected(uint64_t rows) {
+void Pipeline::CountRejected(absl::Span<const RowRejection> rejected) {
   MutexLock lock(mutex_);
-  status_.received_rows += rows;
-  status_.rejected_rows += rows;
+  status_.received_rows += rejected.size();
+  status_.rejected_rows += rejected.size();
+  CountByReason(rejected, &status_.rejected_by_reason);
 }
 
 PipelineStatus Pipeline::status() const {
   const uint64_t dead_letters = letters_ == nullptr ? 0 : letters_->totals().live;
+  const Journal::Status journal = journal_ == nullptr ? Journal::Status() : journal_->status();
   MutexLock lock(mutex_);
   PipelineStatus status = status_;
   status.dead_letters = dead_letters;
   status.queued_rows = batcher_.rows() + flushing_rows_ + syncing_rows_ + left_rows_;
   status.queued_bytes = batcher_.bytes() + flushing_bytes_;
+  status.inflight_flushes = flushing_;
+  status.oldest_age = OldestAge();
+  status.journal_bytes = journal.bytes;
+  status.journal_segments = journal.segments;
   return status;
+}
+
+// Rows go through the queue in the order of their acceptance. Those of a group that is being synced
+// are not looked at: they wait for a moment only.
+Duration Pipeline::OldestAge() const {
+  const TimePoint now = clock_->Now();
+  TimePoint oldest = now;
+  if (!left_.empty()) oldest = left_.accepted_from.value_or(now);
+  if (!batcher_.empty()) oldest = batcher_.oldest().value_or(now);
+  if (!flushing_since_.empty()) oldest = *flushing_since_.begin();
+  return std::max(Duration(0), Duration(now - oldest));
 }
 
 void Pipeline::Drain(TimePoint deadline) {
@@ -249,6 +267,7 @@ bool Pipeline::TakeBatch(TimePoint now, Work* work) {
   work->batch = batcher_.Take();
   work->slot = window_->TakeSlot();
   ++flushing_;
+  flushing_since_.insert(work->batch.blocks.front().accepted_at);
   flushing_rows_ += work->batch.rows + work->batch.refused;
   flushing_bytes_ += work->batch.bytes;
   return true;
@@ -302,6 +321,7 @@ absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>
         {{"table", options_.label},
          {"target", target_->name()},
          {"reason", std::string(described.status().message())}});
+    if (absl::IsUnavailable(described.status())) metrics_->ConnectFailed();
     MutexLock lock(mutex_);
     status_.last_error = absl::StatusCodeToString(described.status().code());
     const bool opened = schema_ != nullptr && window_.has_value();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -35,6 +36,9 @@ enum class PipelineState : uint8_t {
   kPaused,    // a person must mend something in the database; probed until it works
   kStopped,   // a person must restart the daemon
 };
+inline constexpr PipelineState kPipelineStates[] = {
+    PipelineState::kOpening, PipelineState::kRunning, PipelineState::kRetrying,
+    PipelineState::kPaused, PipelineState::kStopped};
 std::string_view PipelineStateName(PipelineState state);
 
 // Totals since the pipeline was made, and what it holds now. At any time received + recovered +
@@ -55,6 +59,13 @@ struct PipelineStatus {
   uint64_t lost_rows = 0;           // given up at the shutdown's deadline, and not in the journal
   uint64_t dead_letters = 0;        // that are live now; 0 without a journal
   uint64_t skipped_requests = 0;    // sequences that producers gave up with resume_at
+  // The sums are rejected_rows and dead_lettered_rows. kNone: refused with their whole request.
+  RowsByReason rejected_by_reason{};
+  RowsByReason dead_lettered_by_reason{};
+  uint32_t inflight_flushes = 0;
+  Duration oldest_age{};  // since the oldest row that is not committed was accepted; 0: none waits
+  uint64_t journal_bytes = 0;
+  uint32_t journal_segments = 0;
 };
 
 // What Submit made of a request.
@@ -126,7 +137,7 @@ class Pipeline {
   // receipt dismissed.
   [[nodiscard]] absl::StatusOr<Submitted> Submit(QueuedBlock block);
   // Counts rows that validation refused; they never come to Submit.
-  void CountRejected(uint64_t rows);
+  void CountRejected(absl::Span<const RowRejection> rejected);
 
   // The letters' rows are journaled as those of ReplayProducer: from here on the letters say so.
   absl::Status FinishReplays(absl::Span<const uint64_t> letter_ids);
@@ -155,6 +166,8 @@ class Pipeline {
   struct LeftRows {
     Lsn next = 1;
     Lsn through = 0;
+    // No row among them was accepted before; nullopt: not known yet.
+    std::optional<TimePoint> accepted_from;
     bool empty() const { return next > through; }
   };
   enum class AttemptResult : uint8_t { kAnswered, kAgain };
@@ -168,6 +181,7 @@ class Pipeline {
   bool MustReadBack() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TakeBatch(TimePoint now, Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<TimePoint> NextDue(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Duration OldestAge() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t FlushersAllowed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void RunOpens(std::deque<OpenRequest> opens);
@@ -212,6 +226,7 @@ class Pipeline {
   // core/pipeline_flush.cc
   void RunFlush(Work work);
   std::optional<FlushProgress> BeginAttempt(const Flush& flush);
+  void CountFailure(const Flush& flush, const WriteOutcome& outcome, Duration duration);
   void ResolveDoubt(Flush& flush, Executor& executor, const FlushProgress& progress,
                     WriteOutcome* outcome);
   AttemptResult HandleFenced(Flush& flush);
@@ -225,6 +240,7 @@ class Pipeline {
   void Redescribe(Flush& flush);
   void AdoptSchema(Flush& flush, const Schema& schema);
   void Commit(Flush& flush, const FlushProgress& progress, const WriteOutcome& outcome);
+  void ObserveCommit(const Batch& batch);
   void AnswerCommitted(Batch& batch);
   void AnswerFlush(Flush& flush, const absl::Status& status);
   void AnswerAll(Batch& batch, const absl::Status& status);
@@ -254,7 +270,9 @@ class Pipeline {
   uint64_t flushing_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t flushing_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t flushing_ ABSL_GUARDED_BY(mutex_) = 0;  // flushers at work
-  bool opening_ ABSL_GUARDED_BY(mutex_) = false;   // DDL or Describe under way: no flush starts
+  std::multiset<TimePoint> flushing_since_
+      ABSL_GUARDED_BY(mutex_);                    // when their rows were accepted
+  bool opening_ ABSL_GUARDED_BY(mutex_) = false;  // DDL or Describe under way: no flush starts
   std::optional<TimePoint> reopen_at_ ABSL_GUARDED_BY(mutex_);
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 1;
   Lsn synced_lsn_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -114,7 +114,9 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
         left_rows_ += block.pending_rows();
         waiters_.Add(block.answer, std::move(block.receipt));
       }
-      left_ = {window_->frontier() + 1, queued_through_};
+      std::optional<TimePoint> accepted_from = left_.empty() ? std::nullopt : left_.accepted_from;
+      if (!queued.empty()) accepted_from = queued.front().accepted_at;
+      left_ = {window_->frontier() + 1, queued_through_, accepted_from};
       // A target that moved back gets rows again that were counted already.
       recovered_counted_ = std::min(recovered_counted_, window_->frontier());
     }

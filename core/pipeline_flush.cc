@@ -78,6 +78,24 @@ void LogFailures(const std::string& table, const std::vector<RowFailure>& failur
   }
 }
 
+AttemptReason ReasonOfFailure(const WriteOutcome& outcome) {
+  if (outcome.kind == WriteOutcome::Kind::kInDoubt) return AttemptReason::kInDoubt;
+  if (outcome.kind == WriteOutcome::Kind::kFenced) return AttemptReason::kFenced;
+  if (outcome.kind == WriteOutcome::Kind::kProducerMoved) return AttemptReason::kProducerMoved;
+  switch (outcome.error.error_class) {
+    case ErrorClass::kRetry:
+      return AttemptReason::kTransient;
+    case ErrorClass::kReconnect:
+      return AttemptReason::kConnection;
+    case ErrorClass::kPause:
+      return AttemptReason::kPause;
+    case ErrorClass::kFatal:
+      return AttemptReason::kFatal;
+    default:
+      return AttemptReason::kUnknown;
+  }
+}
+
 double MillisecondsBetween(TimePoint from, TimePoint to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
@@ -86,6 +104,7 @@ double MillisecondsBetween(TimePoint from, TimePoint to) {
 
 void Pipeline::RunFlush(Work work) {
   const uint64_t seed = work.batch.first_lsn();
+  const TimePoint accepted_from = work.batch.blocks.front().accepted_at;
   Flush flush{std::move(work.batch), work.slot, clock_->Now(),
               Backoff(options_.backoff_base, options_.backoff_max, seed),
               Backoff(std::chrono::seconds(1), options_.probe_interval_max, seed)};
@@ -95,6 +114,7 @@ void Pipeline::RunFlush(Work work) {
   MutexLock lock(mutex_);
   if (window_.has_value()) window_->GiveBackSlot(flush.slot);
   --flushing_;
+  flushing_since_.erase(flushing_since_.find(accepted_from));
   wake_.NotifyAll();
 }
 
@@ -126,11 +146,14 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   const uint64_t attempt = progress->slot.after.attempt;
   if (absl::Status kept = KeepUnfit(flush, attempt); !kept.ok()) {
     DropLetters(attempt);
+    metrics_->AttemptFailed(AttemptReason::kDeadLetters, Duration(0));
     return HandleFailure(flush, {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
   }
   WriteOutcome outcome;
+  TimePoint begun;
   {
     Target::Lease executor = target_->Acquire();
+    begun = clock_->Now();
     const auto keep = [&](absl::Span<const RowFailure> failures) {
       return KeepRefused(flush, attempt, failures);
     };
@@ -140,8 +163,9 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
       ResolveDoubt(flush, *executor, *progress, &outcome);
     }
   }
+  const Duration duration = clock_->Now() - begun;
   if (outcome.kind == WriteOutcome::Kind::kCommitted) {
-    metrics_->AttemptSucceeded();
+    metrics_->AttemptSucceeded(duration);
     if (ConfirmLetters(flush, attempt)) {
       Commit(flush, *progress, outcome);
     } else {
@@ -149,7 +173,7 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
     }
     return AttemptResult::kAnswered;
   }
-  metrics_->AttemptFailed();
+  CountFailure(flush, outcome, duration);
   if (outcome.kind != WriteOutcome::Kind::kInDoubt) DropLetters(attempt);
   switch (outcome.kind) {
     case WriteOutcome::Kind::kInDoubt:
@@ -163,6 +187,11 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
     default:
       return HandleFailure(flush, outcome.error);
   }
+}
+
+void Pipeline::CountFailure(const Flush& flush, const WriteOutcome& outcome, Duration duration) {
+  const AttemptReason reason = flush.order_due ? AttemptReason::kOrder : ReasonOfFailure(outcome);
+  metrics_->AttemptFailed(reason, duration);
 }
 
 // Asks until it is known on which side of the commit the slot's row is; gives up when the
@@ -343,6 +372,9 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
     status_.coalesced_rows += outcome.coalesced_rows;
     status_.committed_rows += committed;
     status_.dead_lettered_rows += refused;
+    for (const QueuedBlock& block : batch.blocks) {
+      CountByReason(block.refused, &status_.dead_lettered_by_reason);
+    }
     flushing_rows_ -= batch.rows + batch.refused;
     flushing_bytes_ -= batch.bytes;
     if (window_.has_value()) {
@@ -357,9 +389,21 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
   }
   metrics_->FlushCommitted(batch.rows, committed, refused,
                            MillisecondsBetween(flush.started, clock_->Now()));
+  ObserveCommit(batch);
   SetState(PipelineState::kRunning, "");
   AnswerCommitted(batch);
   if (journal_ != nullptr) journal_->Trim(frontier);
+}
+
+void Pipeline::ObserveCommit(const Batch& batch) {
+  const TimePoint now = clock_->Now();
+  std::vector<RowsLatency> latencies;
+  latencies.reserve(batch.blocks.size());
+  for (const QueuedBlock& block : batch.blocks) {
+    const std::chrono::duration<double> waited = now - block.accepted_at;
+    latencies.push_back({block.rows.rows(), waited.count()});
+  }
+  metrics_->RowsCommitted(latencies);
 }
 
 void Pipeline::AnswerCommitted(Batch& batch) {

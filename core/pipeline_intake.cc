@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "core/fault_point.h"
 #include "core/log.h"
 #include "core/pipeline.h"
@@ -15,6 +17,13 @@ namespace {
 // Receipts of rows that are left in the journal and whose clients wait for less than the commit:
 // kept up to this many, so that memory stays bounded while the database is away.
 constexpr size_t kUntoldAfter = 10'000;
+
+// When an earlier process, or this one, took the request.
+TimePoint AcceptedAt(const RequestAnswer& answer, TimePoint now) {
+  const absl::Duration ago =
+      absl::Now() - absl::FromUnixMillis(static_cast<int64_t>(answer.time_ms));
+  return now - absl::ToChronoNanoseconds(std::max(ago, absl::ZeroDuration()));
+}
 
 bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(); }
 
@@ -163,9 +172,11 @@ absl::StatusOr<Submitted> Pipeline::Take(QueuedBlock& block, absl::Status status
   Submitted submitted{rows, block.answer.rejected};
   CountIncoming(block, rows + submitted.rejected.size());
   status_.rejected_rows += submitted.rejected.size();
+  CountByReason(submitted.rejected, &status_.rejected_by_reason);
   if (status.ok()) status = Admit(block);
   if (status.ok()) return submitted;
   status_.rejected_rows += rows;
+  status_.rejected_by_reason[static_cast<size_t>(RejectReason::kNone)] += rows;
   block.receipt.Dismiss();
   return status;
 }
@@ -208,7 +219,11 @@ bool Pipeline::MustLeave() const {
 }
 
 void Pipeline::Leave(QueuedBlock& block, std::vector<Receipt>* untold) {
-  if (left_.empty()) left_.next = block.first_lsn();
+  if (left_.empty()) {
+    left_.next = block.first_lsn();
+    left_.accepted_from.reset();
+  }
+  if (!left_.accepted_from.has_value()) left_.accepted_from = block.accepted_at;
   left_.through = block.last_lsn();
   left_rows_ += block.rows.rows();
   if (block.level == AckLevel::kDatabase || waiters_.size() < kUntoldAfter) {
@@ -257,7 +272,8 @@ void Pipeline::ReadBack() {
     if (committed) continue;
     // An unchanged schema keeps its identity, so that batches need not be split.
     if (*block.schema == *schema_) block.schema = schema_;
-    block.accepted_at = clock_->Now();
+    block.accepted_at = AcceptedAt(block.answer, clock_->Now());
+    left_.accepted_from = block.accepted_at;
     batcher_.Add(std::move(block));
   }
 }

@@ -38,6 +38,12 @@ std::string_view RejectReasonName(RejectReason reason) {
   return "";
 }
 
+void CountByReason(absl::Span<const RowRejection> rejected, RowsByReason* rows) {
+  for (const RowRejection& rejection : rejected) {
+    ++(*rows)[static_cast<size_t>(rejection.reason)];
+  }
+}
+
 std::string_view ValueKindName(Value::Kind kind) {
   switch (kind) {
     case Value::Kind::kAbsent:

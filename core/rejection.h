@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "absl/types/span.h"
 
 namespace batchsql {
 
@@ -24,6 +27,9 @@ enum class RejectReason : uint8_t {
   kDatabase = 13,
 };
 
+inline constexpr size_t kRejectReasons = 14;
+using RowsByReason = std::array<uint64_t, kRejectReasons>;
+
 // Lower case, as metrics and logs show it: `unknown_column`, `wrong_type`, …
 std::string_view RejectReasonName(RejectReason reason);
 
@@ -34,5 +40,7 @@ struct RowRejection {
   RejectReason reason = RejectReason::kNone;
   std::string detail{};
 };
+
+void CountByReason(absl::Span<const RowRejection> rejected, RowsByReason* rows);
 
 }  // namespace batchsql

@@ -9,6 +9,7 @@
 #include "server/data_directory.h"
 #include "server/executor_factory.h"
 #include "server/http/endpoints.h"
+#include "server/http/http_metrics.h"
 #include "server/http/rows_writer.h"
 #include "server/version.h"
 
@@ -92,7 +93,7 @@ RequestLimits MakeLimits(const LimitOptions& limits) {
 Daemon::Daemon(const Options& options, DataDirectory directory)
     : options_(options),
       directory_(std::move(directory)),
-      metrics_({options.monitoring.test_name, options.monitoring.environment}, &clock_),
+      metrics_({options.monitoring.test_name, options.monitoring.environment, ""}, &clock_),
       budget_(options.limits.memory_bytes_max),
       disk_(options.limits.journal_bytes_max),
       letters_(Env::System(), LettersRoot(options), options.limits.letters_bytes_max),
@@ -109,6 +110,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
     return status;
   }
   std::unique_ptr<Daemon> daemon(new Daemon(options, *std::move(directory)));
+  daemon->metrics_.registry()
+      .AddGauge({"batchsql_build_info", "1; the labels tell what was built."},
+                {{"version", kVersion}})
+      .Set(1);
   daemon->letters_.KeepReserve();
   if (absl::Status status = daemon->Listen(); !status.ok()) {
     daemon->Stop();
@@ -128,7 +133,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
 absl::Status Daemon::Listen() {
   const RequestLimits limits = MakeLimits(options_.limits);
   absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({options_.grpc.listen.ToString(), limits}, ingestor_);
+      GrpcServer::Start({options_.grpc.listen.ToString(), limits}, ingestor_, metrics_.registry());
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
@@ -143,8 +148,13 @@ absl::Status Daemon::Listen() {
   endpoints.request_bytes_max = limits.request_bytes_max;
   HttpServerOptions http_options;
   http_options.listen = options_.http.listen;
+  std::vector<HttpRoute> routes = MakeRoutes(std::move(endpoints));
+  http_options.observer = [metrics = HttpMetrics(metrics_.registry(), routes)](
+                              std::string_view route, int status, uint64_t body_bytes) mutable {
+    metrics.Ended(route, status, body_bytes);
+  };
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Start(std::move(http_options), MakeRoutes(std::move(endpoints)));
+      HttpServer::Start(std::move(http_options), std::move(routes));
   if (!http.ok()) {
     return {http.status().code(), absl::StrCat("http.listen: ", http.status().message())};
   }

@@ -137,7 +137,7 @@ class Intake {
       return;
     }
     if (!built.block.has_value() && !IsNumbered()) {
-      pipeline.CountRejected(built.rejected.size());
+      pipeline.CountRejected(built.rejected);
       block_.receipt.Dismiss();
       callback_(IntakeResult{0, std::move(built.rejected), false});
       return;

@@ -88,6 +88,10 @@ JournalState Journal::TakeRecovered() {
   return std::move(recovered_);
 }
 
+void Journal::ObserveSyncs(JournalWriter::SyncObserver observer) {
+  writer_.ObserveSyncs(clock_, std::move(observer));
+}
+
 void Journal::Start(Synced synced) {
   synced_ = std::move(synced);
   MutexLock lock(mutex_);

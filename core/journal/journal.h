@@ -62,6 +62,8 @@ class Journal {
 
   // As it was at Open; to be taken once.
   JournalState TakeRecovered();
+  // Called on the journal's thread with how long a group's fdatasync took; to be set before Start.
+  void ObserveSyncs(JournalWriter::SyncObserver observer);
   // Starts the thread.
   void Start(Synced synced);
 

@@ -102,8 +102,16 @@ absl::Status JournalWriter::WriteGroup() {
   if (!status.ok()) return status;
   FaultPoint("journal.after_append");
   FaultPoint("journal.before_sync");
-  if (!Sabotage("skip-fsync")) status = tail_->Sync();
+  if (!Sabotage("skip-fsync")) status = SyncTail();
   if (status.ok()) FaultPoint("journal.after_sync");
+  return status;
+}
+
+absl::Status JournalWriter::SyncTail() {
+  if (!observer_) return tail_->Sync();
+  const TimePoint begun = clock_->Now();
+  absl::Status status = tail_->Sync();
+  observer_(clock_->Now() - begun);
   return status;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/clock.h"
 #include "core/disk_budget.h"
 #include "core/env.h"
 #include "core/journal/group_buffer.h"
@@ -49,6 +51,13 @@ class JournalWriter {
   // Makes the reserve where it is missing. False: there is no space for it.
   bool KeepReserve();
 
+  // Called with how long a group's fdatasync took.
+  using SyncObserver = std::function<void(Duration)>;
+  void ObserveSyncs(Clock* clock, SyncObserver observer) {
+    clock_ = clock;
+    observer_ = std::move(observer);
+  }
+
   const JournalTip& tip() const { return tip_; }
   uint64_t failed_syncs() const { return failed_syncs_; }
 
@@ -57,6 +66,7 @@ class JournalWriter {
   size_t FillGroup(absl::Span<const JournalEntry* const> entries, Schema* schema, bool* urgent);
   bool HasRoom(uint64_t bytes) const;
   absl::Status WriteGroup();
+  absl::Status SyncTail();
   absl::Status Rotate(const Schema& schema, uint64_t room, bool urgent);
   absl::Status MakeSegment(const Schema& schema, uint64_t room);
   absl::Status CreateSegment(const SegmentHeader& header, const std::string& bytes, uint64_t size);
@@ -74,6 +84,8 @@ class JournalWriter {
   const Options options_;
   const uint64_t first_bytes_;
   SegmentIndex* const index_;
+  Clock* clock_ = nullptr;  // of the observer
+  SyncObserver observer_;
   JournalTip tip_;
   std::unique_ptr<File> tail_;  // null: the next group begins a new segment
   uint64_t seed_ = 0;           // of the tail's records

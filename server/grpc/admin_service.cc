@@ -48,18 +48,19 @@ grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* cont
     FillTable(*pipeline, response->add_tables());
   }
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  metrics_.status.Finish(reactor, grpc::Status::OK);
   return reactor;
 }
 
 grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* context,
+                                              CallMetrics& metrics,
                                               absl::AnyInvocable<absl::Status()> call) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  CallQueue::Call queued = [reactor, call = std::move(call)]() mutable {
-    reactor->Finish(ToGrpcStatus(call()));
+  CallQueue::Call queued = [reactor, &metrics, call = std::move(call)]() mutable {
+    metrics.Finish(reactor, ToGrpcStatus(call()));
   };
   if (!calls_.Add(queued)) {
-    reactor->Finish(ToGrpcStatus(absl::ResourceExhaustedError("too many such calls wait")));
+    metrics.Finish(reactor, ToGrpcStatus(absl::ResourceExhaustedError("too many such calls wait")));
   }
   return reactor;
 }
@@ -67,26 +68,29 @@ grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* AdminService::ListDeadLetters(grpc::CallbackServerContext* context,
                                                         const v1::ListDeadLettersRequest* request,
                                                         v1::ListDeadLettersResponse* response) {
-  return Queue(context, [=, this] { return ListLetters(ingestor_, *request, response); });
+  return Queue(context, metrics_.list_dead_letters,
+               [=, this] { return ListLetters(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetDeadLetter(grpc::CallbackServerContext* context,
                                                       const v1::GetDeadLetterRequest* request,
                                                       v1::GetDeadLetterResponse* response) {
-  return Queue(context, [=, this] { return GetLetter(ingestor_, *request, response); });
+  return Queue(context, metrics_.get_dead_letter,
+               [=, this] { return GetLetter(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
     grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
     v1::ReplayDeadLettersResponse* response) {
-  return Queue(context,
+  return Queue(context, metrics_.replay_dead_letters,
                [=, this] { return ReplayLetters(ingestor_, limits_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerContext* context,
                                                          const v1::PurgeDeadLettersRequest* request,
                                                          v1::PurgeDeadLettersResponse* response) {
-  return Queue(context, [=, this] { return PurgeLetters(ingestor_, *request, response); });
+  return Queue(context, metrics_.purge_dead_letters,
+               [=, this] { return PurgeLetters(ingestor_, *request, response); });
 }
 
 }  // namespace batchsql

@@ -5,16 +5,17 @@
 #include "batchsql/v1/admin.grpc.pb.h"
 #include "core/ingestor.h"
 #include "server/decode/row_source.h"
+#include "server/grpc/call_metrics.h"
 #include "server/grpc/call_queue.h"
 
 namespace batchsql {
 
-// batchsql.v1.Admin over an Ingestor, which must outlive it. Called by gRPC's threads; what waits
-// for disks runs on a thread of its own.
+// batchsql.v1.Admin over an Ingestor, which must outlive it, as the metrics must. Called by gRPC's
+// threads; what waits for disks runs on a thread of its own.
 class AdminService : public v1::Admin::CallbackService {
  public:
-  AdminService(Ingestor& ingestor, const RequestLimits& limits)
-      : ingestor_(ingestor), limits_(limits) {}
+  AdminService(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics)
+      : ingestor_(ingestor), limits_(limits), metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
                                    const v1::StatusRequest* request,
@@ -33,11 +34,12 @@ class AdminService : public v1::Admin::CallbackService {
                                              v1::PurgeDeadLettersResponse* response) override;
 
  private:
-  grpc::ServerUnaryReactor* Queue(grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* Queue(grpc::CallbackServerContext* context, CallMetrics& metrics,
                                   absl::AnyInvocable<absl::Status()> call);
 
   Ingestor& ingestor_;
   const RequestLimits limits_;
+  GrpcMetrics& metrics_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   CallQueue calls_;
 };

@@ -15,9 +15,12 @@
 namespace batchsql {
 
 struct GrpcServer::Impl {
-  Impl(const Options& options, Ingestor& ingestor)
-      : ingest(ingestor, options.limits), admin(ingestor, options.limits) {}
+  Impl(const Options& options, Ingestor& ingestor, MetricRegistry& registry)
+      : metrics(registry),
+        ingest(ingestor, options.limits, metrics),
+        admin(ingestor, options.limits, metrics) {}
 
+  GrpcMetrics metrics;
   IngestService ingest;
   AdminService admin;
   int port = 0;
@@ -31,10 +34,11 @@ GrpcServer::~GrpcServer() {
 }
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
-                                                              Ingestor& ingestor) {
+                                                              Ingestor& ingestor,
+                                                              MetricRegistry& registry) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto impl = std::make_unique<Impl>(options, ingestor);
+  auto impl = std::make_unique<Impl>(options, ingestor, registry);
   grpc::ServerBuilder builder;
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &impl->port);
   builder.RegisterService(&impl->ingest);

@@ -7,12 +7,14 @@
 
 #include "absl/status/statusor.h"
 #include "core/ingestor.h"
+#include "core/metric_registry.h"
 #include "server/decode/row_source.h"
 
 namespace batchsql {
 
 // The gRPC front end: Ingest, Admin, reflection and grpc.health.v1 on one listening address. Owns
-// gRPC's threads, which end with Shutdown or the destructor. The ingestor must outlive it.
+// gRPC's threads, which end with Shutdown or the destructor. The ingestor and the registry must
+// outlive it.
 class GrpcServer {
  public:
   struct Options {
@@ -22,7 +24,8 @@ class GrpcServer {
 
   // UNAVAILABLE when the address cannot be listened on.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
-                                                           Ingestor& ingestor);
+                                                           Ingestor& ingestor,
+                                                           MetricRegistry& registry);
   ~GrpcServer();
 
   int port() const;

@@ -40,13 +40,13 @@ grpc::ServerUnaryReactor* IngestService::Write(grpc::CallbackServerContext* cont
                                                const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  ServeWrite(ingestor_, limits_, *request, response, reactor);
+  ServeWrite(ingestor_, limits_, metrics_, *request, response, reactor);
   return reactor;
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::WriteStream(
     grpc::CallbackServerContext* /*context*/) {
-  return MakeWriteStreamCall(ingestor_, limits_, streams_);
+  return MakeWriteStreamCall(ingestor_, limits_, metrics_, streams_);
 }
 
 grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerContext* context,
@@ -55,13 +55,13 @@ grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerConte
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   const absl::StatusOr<Pipeline*> pipeline = ingestor_.Find(request->table());
   if (!pipeline.ok()) {
-    reactor->Finish(ToGrpcStatus(pipeline.status()));
+    metrics_.describe_table.Finish(reactor, ToGrpcStatus(pipeline.status()));
     return reactor;
   }
-  (*pipeline)->Open({}, [reactor, response,
+  (*pipeline)->Open({}, [this, reactor, response,
                          pipeline = *pipeline](const absl::StatusOr<Pipeline::Schema>& schema) {
     if (schema.ok()) Describe(*pipeline, **schema, response);
-    reactor->Finish(ToGrpcStatus(schema.status()));
+    metrics_.describe_table.Finish(reactor, ToGrpcStatus(schema.status()));
   });
   return reactor;
 }
@@ -76,7 +76,7 @@ grpc::ServerUnaryReactor* IngestService::ListTables(grpc::CallbackServerContext*
     table->set_state(std::string(PipelineStateName(pipeline->status().state)));
   }
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  metrics_.list_tables.Finish(reactor, grpc::Status::OK);
   return reactor;
 }
 

@@ -3,6 +3,7 @@
 #include "batchsql/v1/ingest.grpc.pb.h"
 #include "core/ingestor.h"
 #include "server/decode/row_source.h"
+#include "server/grpc/call_metrics.h"
 #include "server/grpc/open_streams.h"
 
 namespace batchsql {
@@ -12,11 +13,12 @@ using IngestServiceBase = v1::Ingest::WithRawCallbackMethod_Write<
     v1::Ingest::WithRawCallbackMethod_WriteStream<v1::Ingest::WithCallbackMethod_DescribeTable<
         v1::Ingest::WithCallbackMethod_ListTables<v1::Ingest::Service>>>>;
 
-// batchsql.v1.Ingest over an Ingestor, which must outlive it. Called by gRPC's threads.
+// batchsql.v1.Ingest over an Ingestor, which must outlive it, as the metrics must. Called by gRPC's
+// threads.
 class IngestService : public IngestServiceBase {
  public:
-  IngestService(Ingestor& ingestor, const RequestLimits& limits)
-      : ingestor_(ingestor), limits_(limits) {}
+  IngestService(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics)
+      : ingestor_(ingestor), limits_(limits), metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* Write(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* request,
@@ -36,6 +38,7 @@ class IngestService : public IngestServiceBase {
  private:
   Ingestor& ingestor_;
   const RequestLimits limits_;
+  GrpcMetrics& metrics_;
   OpenStreams streams_;
 };
 

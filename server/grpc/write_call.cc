@@ -20,9 +20,10 @@ v1::WriteResponse MakeResponse(uint64_t sequence, const WriteAnswer& answer) {
   return response;
 }
 
-absl::Status StartWrite(Ingestor& ingestor, const RequestLimits& limits,
+absl::Status StartWrite(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
                         const grpc::ByteBuffer& message, grpc::ByteBuffer* response,
                         grpc::ServerUnaryReactor* reactor) {
+  metrics.received_bytes.Increment(static_cast<double>(message.Length()));
   absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message, limits);
   if (!received.ok()) return received.status();
   DecodedRequest& request = received->request;
@@ -45,19 +46,20 @@ absl::Status StartWrite(Ingestor& ingestor, const RequestLimits& limits,
   intake.buffer = received->buffer;
   intake.size_bytes = message.Length();
   WriteOnce(std::move(intake), ingestor.budget(),
-            [sequence, response, reactor](absl::StatusOr<WriteAnswer> answer) {
+            [&metrics, sequence, response, reactor](absl::StatusOr<WriteAnswer> answer) {
               if (answer.ok()) *response = ToByteBuffer(MakeResponse(sequence, *answer));
-              reactor->Finish(ToGrpcStatus(answer.status()));
+              metrics.write.Finish(reactor, ToGrpcStatus(answer.status()));
             });
   return absl::OkStatus();
 }
 
 }  // namespace
 
-void ServeWrite(Ingestor& ingestor, const RequestLimits& limits, const grpc::ByteBuffer& message,
-                grpc::ByteBuffer* response, grpc::ServerUnaryReactor* reactor) {
-  const absl::Status status = StartWrite(ingestor, limits, message, response, reactor);
-  if (!status.ok()) reactor->Finish(ToGrpcStatus(status));
+void ServeWrite(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
+                const grpc::ByteBuffer& message, grpc::ByteBuffer* response,
+                grpc::ServerUnaryReactor* reactor) {
+  const absl::Status status = StartWrite(ingestor, limits, metrics, message, response, reactor);
+  if (!status.ok()) metrics.write.Finish(reactor, ToGrpcStatus(status));
 }
 
 }  // namespace batchsql

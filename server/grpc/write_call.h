@@ -5,12 +5,14 @@
 
 #include "core/ingestor.h"
 #include "server/decode/row_source.h"
+#include "server/grpc/call_metrics.h"
 
 namespace batchsql {
 
 // Serves one Ingest.Write: takes the rows and finishes `reactor` when they reached the level asked
 // for. Returns at once; `response` is filled from another thread.
-void ServeWrite(Ingestor& ingestor, const RequestLimits& limits, const grpc::ByteBuffer& message,
-                grpc::ByteBuffer* response, grpc::ServerUnaryReactor* reactor);
+void ServeWrite(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
+                const grpc::ByteBuffer& message, grpc::ByteBuffer* response,
+                grpc::ServerUnaryReactor* reactor);
 
 }  // namespace batchsql

@@ -23,11 +23,13 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // last receipt is answered, held by `self_` and by the receipts' listeners.
 class WriteStreamCall : public Reactor, public std::enable_shared_from_this<WriteStreamCall> {
  public:
-  WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, OpenStreams& streams)
-      : ingestor_(ingestor), limits_(limits), streams_(streams) {}
+  WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
+                  OpenStreams& streams)
+      : ingestor_(ingestor), limits_(limits), metrics_(metrics), streams_(streams) {}
 
   void Begin() {
     self_ = shared_from_this();
+    metrics_.streams.Increment();
     StartRead(&message_);
     number_in_streams_ = streams_.Add([weak = weak_from_this()] {
       const auto self = weak.lock();
@@ -63,6 +65,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
   void OnDone() override {
     streams_.Remove(number_in_streams_);
+    metrics_.streams.Decrement();
     const std::shared_ptr<WriteStreamCall> last_use = std::move(self_);
   }
 
@@ -80,6 +83,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
   absl::Status HandleRequest() {
     const uint64_t size = message_.Length();
+    metrics_.received_bytes.Increment(static_cast<double>(size));
     absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message_, limits_);
     if (!received.ok()) return received.status();
     DecodedRequest& request = received->request;
@@ -239,11 +243,14 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     const bool all_reached = !progress_.has_value() || progress_->AllReached();
     if (!broken_ && !((ended_ || failed) && all_reached)) return;
     finished_ = true;
-    Finish(ToGrpcStatus(failed ? progress_->failure() : end_status_));
+    const grpc::Status status = ToGrpcStatus(failed ? progress_->failure() : end_status_);
+    metrics_.write_stream.Ended(status.error_code());
+    Finish(status);
   }
 
   Ingestor& ingestor_;
   const RequestLimits limits_;
+  GrpcMetrics& metrics_;
   OpenStreams& streams_;
   uint64_t number_in_streams_ = 0;
   std::shared_ptr<WriteStreamCall> self_;
@@ -266,9 +273,9 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
 }  // namespace
 
-Reactor* MakeWriteStreamCall(Ingestor& ingestor, const RequestLimits& limits,
+Reactor* MakeWriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
                              OpenStreams& streams) {
-  const auto call = std::make_shared<WriteStreamCall>(ingestor, limits, streams);
+  const auto call = std::make_shared<WriteStreamCall>(ingestor, limits, metrics, streams);
   call->Begin();
   return call.get();
 }

@@ -5,6 +5,7 @@
 
 #include "core/ingestor.h"
 #include "server/decode/row_source.h"
+#include "server/grpc/call_metrics.h"
 #include "server/grpc/open_streams.h"
 
 namespace batchsql {
@@ -12,6 +13,6 @@ namespace batchsql {
 // Serves one Ingest.WriteStream. The reactor owns itself and goes when the stream is over. While it
 // is in `streams`, it can be told to take no more requests.
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* MakeWriteStreamCall(
-    Ingestor& ingestor, const RequestLimits& limits, OpenStreams& streams);
+    Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics, OpenStreams& streams);
 
 }  // namespace batchsql

@@ -28,7 +28,7 @@ const char kTarget[] = "{database=\"pg\",test_name=\"load\"}";
 class MetricsTest {
  protected:
   MetricsTest() {
-    metrics.AddTarget("pg", {[this] { return connections; }, [this] { return rows_wait; }});
+    metrics.AddTarget("pg", {[this] { return connections; }, [this] { return rows_wait; }, 5});
     pipeline = metrics.AddPipeline("pg", "s.t");
   }
   std::string Of(const std::string& name, const std::string& labels) {
@@ -36,7 +36,7 @@ class MetricsTest {
   }
 
   SimulatedClock clock;
-  Metrics metrics{{"load", ""}, &clock};
+  Metrics metrics{{"load", "", ""}, &clock};
   PipelineMetrics* pipeline = nullptr;
   uint32_t connections = 0;
   bool rows_wait = false;
@@ -71,8 +71,8 @@ TEST_CASE_METHOD(MetricsTest, "Every series of the contract exists from the star
 
 TEST_CASE("Every series carries the environment where one is set") {
   SimulatedClock clock;
-  Metrics metrics({"default", "staging"}, &clock);
-  metrics.AddTarget("sqlite", {[] { return 0U; }, [] { return false; }});
+  Metrics metrics({"default", "staging", ""}, &clock);
+  metrics.AddTarget("sqlite", {[] { return 0U; }, [] { return false; }, 1});
   metrics.AddPipeline("sqlite", "t");
   std::istringstream lines(metrics.Expose());
   int series = 0;
@@ -113,10 +113,10 @@ TEST_CASE_METHOD(MetricsTest, "Rows per second are those of the last ten, and 0 
 }
 
 TEST_CASE_METHOD(MetricsTest, "The error rate keeps its value while rows wait unattempted") {
-  pipeline->AttemptFailed();
-  pipeline->AttemptFailed();
-  pipeline->AttemptFailed();
-  pipeline->AttemptSucceeded();
+  pipeline->AttemptFailed(AttemptReason::kTransient, milliseconds(3));
+  pipeline->AttemptFailed(AttemptReason::kTransient, milliseconds(3));
+  pipeline->ConnectFailed();
+  pipeline->AttemptSucceeded(milliseconds(3));
   CHECK(Of("batchsql_batch_failed_total", kTable) == "3");
   CHECK(Of("batchsql_error_rate", kTarget) == "0.75");
   rows_wait = true;
@@ -124,8 +124,57 @@ TEST_CASE_METHOD(MetricsTest, "The error rate keeps its value while rows wait un
   CHECK(Of("batchsql_error_rate", kTarget) == "0.75");
   rows_wait = false;
   CHECK(Of("batchsql_error_rate", kTarget) == "0");
-  pipeline->AttemptSucceeded();
+  pipeline->AttemptSucceeded(milliseconds(3));
   CHECK(Of("batchsql_error_rate", kTarget) == "0");
+}
+
+// The series of a pipeline with one more label; labels are sorted by name.
+std::string Outcome(const std::string& outcome) {
+  return "{database=\"pg\",outcome=\"" + outcome + "\",table=\"s.t\",test_name=\"load\"}";
+}
+
+TEST_CASE_METHOD(MetricsTest, "Attempts are counted by what became of them") {
+  pipeline->AttemptSucceeded(milliseconds(4));
+  pipeline->AttemptFailed(AttemptReason::kConnection, milliseconds(40));
+  pipeline->ConnectFailed();
+  pipeline->AttemptFailed(AttemptReason::kFatal, milliseconds(4));
+  CHECK(Of("batchsql_flush_attempts_total", Outcome("success")) == "1");
+  CHECK(Of("batchsql_flush_attempts_total", Outcome("retry:connection")) == "2");
+  CHECK(Of("batchsql_flush_attempts_total", Outcome("final:fatal")) == "1");
+  CHECK(Of("batchsql_flush_attempts_total", Outcome("retry:transient")) == "0");
+  CHECK(Of("batchsql_flush_attempt_duration_seconds_count", kTable) == "3");
+  CHECK(Of("batchsql_batch_failed_total", kTable) == "3");
+}
+
+TEST_CASE_METHOD(MetricsTest, "Latencies are of rows, though they are counted by request") {
+  pipeline->RowsCommitted({{10, 0.004}, {5, 0.005}, {1, 4000}});
+  const auto bucket = [this](const std::string& le) {
+    return Of("batchsql_commit_latency_seconds_bucket",
+              "{database=\"pg\",table=\"s.t\",test_name=\"load\",le=\"" + le + "\"}");
+  };
+  CHECK(bucket("0.002") == "0");
+  CHECK(bucket("0.005") == "15");
+  CHECK(bucket("3600") == "15");
+  CHECK(bucket("+Inf") == "16");
+}
+
+TEST_CASE_METHOD(MetricsTest, "What Prometheus' own libraries tell of a process is told") {
+  const std::string exposed = metrics.Expose();
+  CHECK(std::stod(ValueOf(exposed, "process_resident_memory_bytes")) > 1e6);
+  CHECK(std::stod(ValueOf(exposed, "process_start_time_seconds")) > 1.7e9);
+  CHECK(std::stod(ValueOf(exposed, "process_open_fds")) >= 3);
+  CHECK(std::stod(ValueOf(exposed, "process_max_fds")) > 3);
+  CHECK_FALSE(ValueOf(exposed, "process_cpu_seconds_total").empty());
+  CHECK(Of("batchsql_max_connections", "{database=\"pg\"}") == "5");
+}
+
+TEST_CASE("A prefix is put before our names, and only those") {
+  MetricRegistry registry({"prod_", "production"});
+  registry.AddCounter({"batchsql_things_total", "Things."}, {{"kind", "a"}}).Increment();
+  registry.AddGauge({"process_things", "Things."}, {}).Set(2);
+  const std::string exposed = registry.Expose();
+  CHECK(ValueOf(exposed, "prod_batchsql_things_total{kind=\"a\",env=\"production\"}") == "1");
+  CHECK(ValueOf(exposed, "process_things{env=\"production\"}") == "2");
 }
 
 TEST_CASE_METHOD(MetricsTest, "Gauges of a target are read when they are shown") {

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/clock.h"
+#include "core/metric_registry.h"
+#include "core/mutex.h"
+#include "core/rolling_count.h"
+#include "core/target_activity.h"
+
+namespace batchsql {
+
+// Why an attempt at a flush failed. Label `outcome` says it as `retry:transient`, or as
+// `final:fatal` where no other attempt follows by itself.
+enum class AttemptReason : uint8_t {
+  kTransient,      // deadlock, lock time-out, serialization, busy
+  kConnection,     // the connection was lost or could not be made
+  kOrder,          // rows refer to rows that may come later
+  kUnknown,        // a code that is not in the table
+  kPause,          // a person must mend something in the database
+  kDeadLetters,    // refused rows cannot be kept
+  kInDoubt,        // nobody could tell whether the transaction committed
+  kFenced,         // another daemon has claimed the pipeline, or the target was restored
+  kProducerMoved,  // another daemon has committed requests of the same producer
+  kFatal,          // the pipeline stopped
+};
+inline constexpr size_t kAttemptReasons = 10;
+std::string_view OutcomeName(AttemptReason reason);
+
+// The time from acceptance to commit of some rows.
+struct RowsLatency {
+  uint64_t rows = 0;
+  double seconds = 0;
+};
+
+// The series of one pipeline that are counted as things happen: once per flush, never per row. What
+// the pipeline counts anyway is read by PipelineCollector. Thread-safe.
+class PipelineMetrics {
+ public:
+  // `target` is what the pipeline's database did lately; it and the registry must outlive this.
+  PipelineMetrics(MetricRegistry& registry, const prometheus::Labels& labels, Clock* clock,
+                  TargetActivity* target);
+
+  void FlushCommitted(uint64_t rows_in_flush, uint64_t committed, uint64_t refused,
+                      double duration_ms);
+  void RowsCommitted(absl::Span<const RowsLatency> latencies);
+  void AttemptSucceeded(Duration duration);
+  void AttemptFailed(AttemptReason reason, Duration duration);
+  // The target could not be reached to open the table or claim the pipeline.
+  void ConnectFailed();
+  void RowsLost(uint64_t rows);
+  void JournalSynced(Duration duration);
+
+  // Sets the gauges that depend on the time.
+  void Refresh();
+
+ private:
+  prometheus::Counter& Outcome(std::string_view outcome);
+
+  MetricRegistry& registry_;
+  const prometheus::Labels labels_;
+  Clock* const clock_;
+  TargetActivity* const target_;
+  prometheus::Counter& processed_;
+  prometheus::Counter& flushes_;
+  prometheus::Counter& failed_;
+  prometheus::Gauge& current_rps_;
+  prometheus::Histogram& duration_ms_;
+  prometheus::Histogram& batch_size_;
+  prometheus::Histogram& commit_latency_;
+  prometheus::Histogram& attempt_duration_;
+  prometheus::Histogram& journal_fsync_;
+  prometheus::Counter& success_;
+  std::vector<prometheus::Counter*> failures_;  // by AttemptReason
+
+  Mutex mutex_;
+  RollingCount recent_rows_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(10), 100};
+};
+
+}  // namespace batchsql
