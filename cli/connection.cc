@@ -4,6 +4,8 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace batchsql::cli {
@@ -12,9 +14,9 @@ namespace {
 constexpr std::chrono::seconds kCallDeadline{30};
 // A table with many thousands of rejected rows in one answer.
 constexpr int kAnswerBytesMax = 256 << 20;
-// A daemon on a machine that is short of time may need more than one try; one that is not there
-// should not keep anybody waiting.
-constexpr int kConnectTries = 4;
+// On a machine that is short of time the first try may fail; a daemon that is not there should not
+// keep anybody waiting.
+constexpr std::chrono::seconds kMoreTries{1};
 constexpr int kReconnectMs = 200;
 
 }  // namespace
@@ -26,13 +28,13 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const std::string& addres
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
   std::shared_ptr<grpc::Channel> channel =
       grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-  const auto until = std::chrono::system_clock::now() + deadline;
+  auto until = std::chrono::system_clock::now() + deadline;
   grpc_connectivity_state state = channel->GetState(true);
-  int failures = 0;
   while (state != GRPC_CHANNEL_READY) {
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) ++failures;
-    if (failures == kConnectTries || state == GRPC_CHANNEL_SHUTDOWN ||
-        !channel->WaitForStateChange(state, until)) {
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
+      until = std::min(until, std::chrono::system_clock::now() + kMoreTries);
+    }
+    if (state == GRPC_CHANNEL_SHUTDOWN || !channel->WaitForStateChange(state, until)) {
       return absl::UnavailableError(
           absl::StrCat("cannot reach ", address, ": is batchsqld running?"));
     }
