@@ -69,7 +69,7 @@ class Ingestor {
   // Sorted by label.
   std::vector<Pipeline*> pipelines() const;
   std::vector<const Target*> targets() const;
-  Budget& budget() { return *resources_.memory; }
+  Budget& budget() const { return *resources_.memory; }
 
   // Drains all pipelines at once; see Pipeline::Drain.
   void Drain(TimePoint deadline);

@@ -49,6 +49,15 @@ void Metrics::AddTarget(const std::string& database, TargetProbe probe) {
   series.probe = std::move(probe);
 }
 
+double Metrics::IntegrityRate(const std::string& database) {
+  TargetActivity* activity = nullptr;
+  {
+    MutexLock lock(mutex_);
+    activity = targets_.at(database).activity.get();
+  }
+  return activity->IntegrityRate();
+}
+
 PipelineMetrics* Metrics::AddPipeline(const std::string& database, const std::string& table) {
   MutexLock lock(mutex_);
   pipelines_.push_back(std::make_unique<PipelineMetrics>(

@@ -38,6 +38,9 @@ class Metrics {
   // The share of the memory budget in use, 0–1, read at each Expose.
   void SetBufferProbe(std::function<double()> probe);
 
+  // What the gauge shows for this database.
+  double IntegrityRate(const std::string& database);
+
   // For series of other parts of the process.
   MetricRegistry& registry() { return registry_; }
   prometheus::Labels PipelineLabels(const std::string& database, const std::string& table) const;

@@ -273,13 +273,15 @@ bool Pipeline::TakeBatch(TimePoint now, Work* work) {
   return true;
 }
 
-void Pipeline::SetState(PipelineState state, const std::string& code) {
+void Pipeline::SetState(PipelineState state, const std::string& code, ErrorClass error_class) {
   {
     MutexLock lock(mutex_);
     if (status_.state == PipelineState::kStopped) return;  // for good
     const bool changed = status_.state != state;
     status_.state = state;
     status_.last_error = code;
+    status_.last_error_class =
+        error_class == ErrorClass::kNone ? "" : std::string(ErrorClassName(error_class));
     if (!changed) return;
   }
   const LogLevel level = state == PipelineState::kRunning ? LogLevel::kInfo : LogLevel::kWarning;

@@ -45,13 +45,14 @@ std::string_view PipelineStateName(PipelineState state);
 // replayed = rejected + deduplicated + coalesced + committed + dead-lettered + lost + queued.
 struct PipelineStatus {
   PipelineState state = PipelineState::kOpening;
-  std::string last_error;       // code; empty after a success
-  uint64_t queued_rows = 0;     // in memory, on their way into the journal, or left there
-  uint64_t queued_bytes = 0;    // in memory
-  uint64_t received_rows = 0;   // by this process
-  uint64_t recovered_rows = 0;  // read back from the journal of an earlier process
-  uint64_t replayed_rows = 0;   // of dead letters, by this process; not among the received
-  uint64_t rejected_rows = 0;   // by validation
+  std::string last_error;        // code; empty after a success
+  std::string last_error_class;  // as docs/errors.md names it; empty after a success
+  uint64_t queued_rows = 0;      // in memory, on their way into the journal, or left there
+  uint64_t queued_bytes = 0;     // in memory
+  uint64_t received_rows = 0;    // by this process
+  uint64_t recovered_rows = 0;   // read back from the journal of an earlier process
+  uint64_t replayed_rows = 0;    // of dead letters, by this process; not among the received
+  uint64_t rejected_rows = 0;    // by validation
   uint64_t deduplicated_rows = 0;
   uint64_t coalesced_rows = 0;
   uint64_t committed_rows = 0;
@@ -106,6 +107,7 @@ class Pipeline {
 
   const Options& options() const { return options_; }
   const Target& target() const { return *target_; }
+  PipelineMetrics& metrics() const { return *metrics_; }
   // Also where it could not be opened.
   bool has_journal() const { return has_journal_; }
   const Uuid& id() const { return id_; }
@@ -246,7 +248,8 @@ class Pipeline {
   void AnswerAll(Batch& batch, const absl::Status& status);
   void ReportLost(const Batch& batch);
   bool WaitBeforeRetry(Duration wait);
-  void SetState(PipelineState state, const std::string& code);
+  void SetState(PipelineState state, const std::string& code,
+                ErrorClass error_class = ErrorClass::kNone);
   void StopFor(const absl::Status& reason);
   void GiveUpQueue();
   absl::Status StoppingStatus() const;

@@ -266,7 +266,7 @@ Pipeline::AttemptResult Pipeline::HandleFailure(Flush& flush, const DatabaseErro
 }
 
 Pipeline::AttemptResult Pipeline::Retry(Flush& flush, const DatabaseError& error) {
-  SetState(PipelineState::kRetrying, error.code);
+  SetState(PipelineState::kRetrying, error.code, error.error_class);
   // A connection that is away says nothing about the batch's size.
   const bool about_size = error.error_class == ErrorClass::kRetry;
   if (about_size && ++flush.failures % kFailuresBeforeHalving == 0) Halve(flush);
@@ -276,7 +276,7 @@ Pipeline::AttemptResult Pipeline::Retry(Flush& flush, const DatabaseError& error
 }
 
 Pipeline::AttemptResult Pipeline::Probe(Flush& flush, const DatabaseError& error) {
-  SetState(PipelineState::kPaused, error.code);
+  SetState(PipelineState::kPaused, error.code, error.error_class);
   if (!WaitBeforeRetry(flush.probes.Next())) {
     AnswerFlush(flush, StoppingStatus());
     return AttemptResult::kAnswered;
@@ -286,7 +286,7 @@ Pipeline::AttemptResult Pipeline::Probe(Flush& flush, const DatabaseError& error
 }
 
 Pipeline::AttemptResult Pipeline::Stop(Flush& flush, const DatabaseError& error) {
-  SetState(PipelineState::kStopped, error.code);
+  SetState(PipelineState::kStopped, error.code, error.error_class);
   AnswerIfStopped(flush);
   return AttemptResult::kAnswered;
 }

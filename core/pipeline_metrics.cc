@@ -121,7 +121,11 @@ void PipelineMetrics::FlushCommitted(uint64_t rows_in_flush, uint64_t committed,
   batch_size_.Observe(static_cast<double>(rows_in_flush));
   target_->RowsEnded(committed, refused);
   MutexLock lock(mutex_);
-  recent_rows_.Add(clock_->Now(), committed);
+  const TimePoint now = clock_->Now();
+  recent_rows_.Add(now, committed);
+  minute_flushes_.Add(now, 1);
+  minute_rows_.Add(now, rows_in_flush);
+  minute_flush_us_.Add(now, static_cast<uint64_t>(duration_ms * 1e3));
 }
 
 void PipelineMetrics::RowsCommitted(absl::Span<const RowsLatency> latencies) {
@@ -135,6 +139,8 @@ void PipelineMetrics::RowsCommitted(absl::Span<const RowsLatency> latencies) {
     sum += rows * latency.seconds;
   }
   commit_latency_.ObserveMultiple(rows_in_bucket, sum);
+  MutexLock lock(mutex_);
+  minute_commit_us_.Add(clock_->Now(), static_cast<uint64_t>(sum * 1e6));
 }
 
 void PipelineMetrics::AttemptSucceeded(Duration duration) {
@@ -160,6 +166,20 @@ void PipelineMetrics::RowsLost(uint64_t rows) { target_->RowsEnded(0, rows); }
 
 void PipelineMetrics::JournalSynced(Duration duration) {
   journal_fsync_.Observe(Seconds(duration));
+}
+
+PipelineMetrics::Recent PipelineMetrics::recent() {
+  const TimePoint now = clock_->Now();
+  Recent recent;
+  MutexLock lock(mutex_);
+  recent.rows_per_second = static_cast<double>(recent_rows_.Sum(now)) / 10.0;
+  const auto flushes = static_cast<double>(minute_flushes_.Sum(now));
+  const auto rows = static_cast<double>(minute_rows_.Sum(now));
+  if (flushes == 0) return recent;
+  recent.batch_rows = rows / flushes;
+  recent.flush_ms = static_cast<double>(minute_flush_us_.Sum(now)) / flushes / 1e3;
+  if (rows > 0) recent.commit_ms = static_cast<double>(minute_commit_us_.Sum(now)) / rows / 1e3;
+  return recent;
 }
 
 void PipelineMetrics::Refresh() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,15 @@ class PipelineMetrics {
   // Sets the gauges that depend on the time.
   void Refresh();
 
+  // What the status page shows; means are of the last minute, and absent where nothing was flushed.
+  struct Recent {
+    double rows_per_second = 0;  // committed, of the last 10 s
+    std::optional<double> batch_rows;
+    std::optional<double> flush_ms;
+    std::optional<double> commit_ms;  // of rows, from acceptance
+  };
+  Recent recent();
+
  private:
   prometheus::Counter& Outcome(std::string_view outcome);
 
@@ -78,6 +88,10 @@ class PipelineMetrics {
 
   Mutex mutex_;
   RollingCount recent_rows_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(10), 100};
+  RollingCount minute_flushes_ ABSL_GUARDED_BY(mutex_){std::chrono::minutes(1), 60};
+  RollingCount minute_rows_ ABSL_GUARDED_BY(mutex_){std::chrono::minutes(1), 60};
+  RollingCount minute_flush_us_ ABSL_GUARDED_BY(mutex_){std::chrono::minutes(1), 60};
+  RollingCount minute_commit_us_ ABSL_GUARDED_BY(mutex_){std::chrono::minutes(1), 60};  // of rows
 };
 
 }  // namespace batchsql

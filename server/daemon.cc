@@ -1,6 +1,7 @@
 #include "server/daemon.h"
 
 #include <chrono>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "server/http/endpoints.h"
 #include "server/http/http_metrics.h"
 #include "server/http/rows_writer.h"
+#include "server/http/status_json.h"
+#include "server/http/status_page.h"
 #include "server/version.h"
 
 namespace batchsql {
@@ -149,6 +152,9 @@ absl::Status Daemon::Listen() {
   HttpServerOptions http_options;
   http_options.listen = options_.http.listen;
   std::vector<HttpRoute> routes = MakeRoutes(std::move(endpoints));
+  std::vector<HttpRoute> page = MakeStatusPage(
+      [this] { return StatusJson(ingestor_, metrics_, disk_, clock_.Now() - started_); });
+  std::move(page.begin(), page.end(), std::back_inserter(routes));
   http_options.observer = [metrics = HttpMetrics(metrics_.registry(), routes)](
                               std::string_view route, int status, uint64_t body_bytes) mutable {
     metrics.Ended(route, status, body_bytes);

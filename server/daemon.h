@@ -39,6 +39,7 @@ class Daemon {
   const Options options_;
   const DataDirectory directory_;
   SystemClock clock_;
+  const TimePoint started_ = clock_.Now();
   Metrics metrics_;
   Budget budget_;
   DiskBudget disk_;

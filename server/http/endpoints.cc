@@ -4,19 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/http/call_handler.h"
 
 namespace batchsql {
 namespace {
-
-// A route whose answer is one call.
-class CallHandler : public HttpHandler {
- public:
-  explicit CallHandler(std::function<HttpResponse()> call) : call_(std::move(call)) {}
-  HttpResponse Handle(HttpRequest /*request*/) override { return call_(); }
-
- private:
-  const std::function<HttpResponse()> call_;
-};
 
 HttpResponse Text(int status, std::string text) {
   HttpResponse response;
@@ -25,21 +16,17 @@ HttpResponse Text(int status, std::string text) {
   return response;
 }
 
-HttpRoute Get(std::string path, std::function<HttpResponse()> call) {
-  return {"GET", std::move(path), std::make_unique<CallHandler>(std::move(call)), 0};
-}
-
 }  // namespace
 
 std::vector<HttpRoute> MakeRoutes(HttpEndpoints endpoints) {
   std::vector<HttpRoute> routes;
-  routes.push_back(Get("/metrics", [metrics = std::move(endpoints.metrics)] {
+  routes.push_back(GetRoute("/metrics", [metrics = std::move(endpoints.metrics)] {
     HttpResponse response = Text(200, metrics());
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     return response;
   }));
-  routes.push_back(Get("/healthz", [] { return Text(200, "ok\n"); }));
-  routes.push_back(Get("/readyz", [readiness = std::move(endpoints.readiness)] {
+  routes.push_back(GetRoute("/healthz", [] { return Text(200, "ok\n"); }));
+  routes.push_back(GetRoute("/readyz", [readiness = std::move(endpoints.readiness)] {
     const absl::Status status = readiness();
     return status.ok() ? Text(200, "ok\n") : Text(503, absl::StrCat(status.message(), "\n"));
   }));

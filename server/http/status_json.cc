@@ -1,0 +1,66 @@
+#include "server/http/status_json.h"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/process_metrics.h"
+#include "server/version.h"
+
+namespace batchsql {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Json OrNull(std::optional<double> value) { return value.has_value() ? Json(*value) : Json(); }
+
+Json TargetJson(const Target& target) {
+  return {{"name", target.name()},
+          {"kind", target.kind()},
+          {"connections", target.connections()},
+          {"connections_max", target.connections_max()}};
+}
+
+Json PipelineJson(const Pipeline& pipeline, Metrics& metrics) {
+  const PipelineStatus status = pipeline.status();
+  const PipelineMetrics::Recent recent = pipeline.metrics().recent();
+  return {{"table", pipeline.options().label},
+          {"target", pipeline.target().name()},
+          {"state", PipelineStateName(status.state)},
+          {"last_error", status.last_error},
+          {"last_error_class", status.last_error_class},
+          {"rows_per_second", recent.rows_per_second},
+          {"queued_rows", status.queued_rows},
+          {"oldest_age_seconds", Seconds(status.oldest_age)},
+          {"dead_letters", status.dead_letters},
+          {"committed_rows", status.committed_rows},
+          {"integrity", metrics.IntegrityRate(pipeline.target().name())},
+          {"batch_rows", OrNull(recent.batch_rows)},
+          {"flush_ms", OrNull(recent.flush_ms)},
+          {"commit_ms", OrNull(recent.commit_ms)}};
+}
+
+}  // namespace
+
+std::string StatusJson(const Ingestor& ingestor, Metrics& metrics, const DiskBudget& journals,
+                       Duration uptime) {
+  Json report = {
+      {"version", kVersion},
+      {"uptime_seconds", Seconds(uptime)},
+      {"memory",
+       {{"resident_bytes", ResidentBytes()},
+        {"buffered_bytes", ingestor.budget().used_bytes()},
+        {"buffered_bytes_max", ingestor.budget().bytes_max()}}},
+      {"journal", {{"bytes", journals.used_bytes()}, {"bytes_max", journals.bytes_max()}}},
+      {"targets", Json::array()},
+      {"pipelines", Json::array()}};
+  for (const Target* target : ingestor.targets()) report["targets"].push_back(TargetJson(*target));
+  for (const Pipeline* pipeline : ingestor.pipelines()) {
+    report["pipelines"].push_back(PipelineJson(*pipeline, metrics));
+  }
+  return report.dump();
+}
+
+}  // namespace batchsql
