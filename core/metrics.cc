@@ -148,6 +148,8 @@ void Metrics::AddTarget(const std::string& database, TargetProbe probe) {
 
 PipelineMetrics* Metrics::AddPipeline(const std::string& database, const std::string& table) {
   MutexLock lock(mutex_);
+  std::unique_ptr<PipelineMetrics>& known = pipelines_[{database, table}];
+  if (known != nullptr) return known.get();
   const prometheus::Labels labels = PipelineLabels(database, table);
   std::unique_ptr<PipelineMetrics> metrics(
       new PipelineMetrics(clock_, targets_.at(database).activity.get()));
@@ -157,8 +159,8 @@ PipelineMetrics* Metrics::AddPipeline(const std::string& database, const std::st
   metrics->current_rps_ = &current_rps_.Add(labels);
   metrics->duration_ms_ = &duration_ms_.Add(labels, kDurationMsBuckets);
   metrics->batch_size_ = &batch_size_.Add(labels, kBatchSizeBuckets);
-  pipelines_.push_back(std::move(metrics));
-  return pipelines_.back().get();
+  known = std::move(metrics);
+  return known.get();
 }
 
 void Metrics::SetBufferProbe(std::function<double()> probe) {
@@ -173,7 +175,7 @@ void Metrics::Refresh() {
   std::function<double()> buffer_probe;
   {
     MutexLock lock(mutex_);
-    for (const auto& pipeline : pipelines_) pipelines.push_back(pipeline.get());
+    for (const auto& [key, pipeline] : pipelines_) pipelines.push_back(pipeline.get());
     for (auto& [database, series] : targets_) targets.push_back(&series);
     buffer_probe = buffer_probe_;
   }

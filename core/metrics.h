@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -87,7 +88,8 @@ class Metrics {
 
   Metrics(const Options& options, Clock* clock);
 
-  // Registers the series of a target, or of one of its pipelines, at 0. Each name once.
+  // Registers the series of a target, or of one of its pipelines, at 0. A target once; a pipeline
+  // that comes back goes on with its series.
   void AddTarget(const std::string& database, TargetProbe probe);
   PipelineMetrics* AddPipeline(const std::string& database, const std::string& table);
   // The share of the memory budget in use, 0–1, read at each Expose.
@@ -106,6 +108,7 @@ class Metrics {
     prometheus::Gauge* connections = nullptr;
     prometheus::Gauge* buffer = nullptr;
   };
+  using PipelineKey = std::pair<std::string, std::string>;  // database, table
   prometheus::Labels TargetLabels(const std::string& database) const;
   prometheus::Labels PipelineLabels(const std::string& database, const std::string& table) const;
   void Refresh();
@@ -127,7 +130,7 @@ class Metrics {
 
   Mutex mutex_;
   std::map<std::string, TargetSeries> targets_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<PipelineMetrics>> pipelines_ ABSL_GUARDED_BY(mutex_);
+  std::map<PipelineKey, std::unique_ptr<PipelineMetrics>> pipelines_ ABSL_GUARDED_BY(mutex_);
   std::function<double()> buffer_probe_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -9,6 +9,12 @@
 #include "core/strings.h"
 
 namespace batchsql {
+namespace {
+
+// For the journal's last mark, where nothing waits to be written.
+constexpr std::chrono::seconds kCloseMax{10};
+
+}  // namespace
 
 std::string_view PipelineStateName(PipelineState state) {
   switch (state) {
@@ -78,6 +84,7 @@ Pipeline::Schema Pipeline::schema() const {
 }
 
 void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
+  absl::Status closed;
   {
     MutexLock lock(mutex_);
     if (!draining_) {
@@ -85,8 +92,9 @@ void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
       wake_.NotifyAll();
       return;
     }
+    closed = ClosedStatus();
   }
-  callback(absl::UnavailableError("the daemon is stopping"));
+  callback(closed);
 }
 
 void Pipeline::CountRejected(uint64_t rows) {
@@ -105,26 +113,52 @@ PipelineStatus Pipeline::status() const {
   return status;
 }
 
+void Pipeline::Refuse(absl::Status reason) {
+  MutexLock lock(mutex_);
+  refusal_ = std::move(reason);
+}
+
 void Pipeline::Drain(TimePoint deadline) {
   std::vector<std::thread> flushers;
   {
     MutexLock lock(mutex_);
     if (draining_) return;
-    drain_deadline_ = deadline;
+    drain_deadline_ = std::min(drain_deadline_, deadline);
     draining_ = true;
     flushers.swap(flushers_);
     wake_.NotifyAll();
   }
   for (std::thread& flusher : flushers) flusher.join();
   if (journal_ != nullptr) {
-    journal_->Close(deadline);
+    // The flushers only ended before the deadline if nothing waits for the journal.
+    journal_->Close(std::min(deadline, clock_->Now() + kCloseMax));
     MutexLock lock(mutex_);
     status_.lost_rows += std::exchange(syncing_rows_, 0);  // the disk did not take them
   }
   GiveUpQueue();
+  if (letters_ != nullptr) letters_->Close();
+}
+
+void Pipeline::EndDrainBy(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  drain_deadline_ = std::min(drain_deadline_, deadline);
+  wake_.NotifyAll();
+}
+
+absl::Status Pipeline::ClosedStatus() const {
+  return refusal_.ok() ? absl::UnavailableError("the daemon is stopping") : refusal_;
 }
 
 absl::Status Pipeline::StoppingStatus() const {
+  {
+    MutexLock lock(mutex_);
+    if (!refusal_.ok()) {
+      return absl::UnavailableError(absl::StrCat(std::string(refusal_.message()),
+                                                 journal_ != nullptr
+                                                     ? "; rows that are in its journal are kept"
+                                                     : "; the rows were not written"));
+    }
+  }
   return absl::UnavailableError(
       journal_ != nullptr
           ? "the daemon is stopping; rows that are in its journal are written after its next start"
@@ -143,15 +177,14 @@ void Pipeline::GiveUpQueue() {
     batch.blocks = batcher_.TakeAll();
     waiters = waiters_.TakeAll();
     repeats = unsynced_repeats_.TakeAll();
+    drained_ = true;
   }
   for (const QueuedBlock& block : batch.blocks) batch.rows += block.pending_rows();
   AnswerAll(batch, StoppingStatus());
   const RequestOutcome stopping{StoppingStatus(), {}, false};
   for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(stopping);
   for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Finish(stopping);
-  for (OpenRequest& open : opens) {
-    open.callback(absl::UnavailableError("the daemon is stopping"));
-  }
+  for (OpenRequest& open : opens) open.callback(stopping.status);
 }
 
 void Pipeline::RunFlusher() {
@@ -187,7 +220,9 @@ Pipeline::Work Pipeline::NextWork() {
 // When there may be work without anybody's notice; nullopt: not before a notice.
 std::optional<TimePoint> Pipeline::NextDue(TimePoint now) const {
   std::optional<TimePoint> due;
-  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_}) {
+  std::optional<TimePoint> drain_end;
+  if (draining_) drain_end = drain_deadline_;
+  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_, drain_end}) {
     if (candidate.has_value() && *candidate > now && (!due.has_value() || *candidate < *due)) {
       due = candidate;
     }

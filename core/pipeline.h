@@ -80,6 +80,8 @@ class Pipeline {
     Duration backoff_base = std::chrono::milliseconds(50);
     Duration backoff_max = std::chrono::seconds(10);
     Duration probe_interval_max = std::chrono::seconds(30);  // while paused
+
+    bool operator==(const Options&) const = default;
   };
   using Schema = std::shared_ptr<const TableSchema>;
   // Called once, with the schema, or with why there is none: NOT_FOUND, UNAVAILABLE,
@@ -130,10 +132,14 @@ class Pipeline {
   // The letters' rows are journaled as those of ReplayProducer: from here on the letters say so.
   absl::Status FinishReplays(absl::Span<const uint64_t> letter_ids);
 
+  // Refuses every later request for this reason, repeated ones too. What is queued is written.
+  void Refuse(absl::Status reason);
   // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE
-  // (a journal keeps it for the next start), and ends the threads. A second call does nothing, and
-  // does not wait for the first.
+  // (a journal keeps it for the next start), ends the threads, and lets the journal's and the
+  // letters' files go. A second call does nothing, and does not wait for the first.
   void Drain(TimePoint deadline);
+  // Brings the deadline of a drain forward, whether it is under way or comes later.
+  void EndDrainBy(TimePoint deadline);
 
   PipelineStatus status() const;
 
@@ -233,6 +239,7 @@ class Pipeline {
   void StopFor(const absl::Status& reason);
   void GiveUpQueue();
   absl::Status StoppingStatus() const;
+  absl::Status ClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   Target* const target_;
@@ -272,8 +279,10 @@ class Pipeline {
   std::optional<FlushWindow> window_ ABSL_GUARDED_BY(mutex_);  // once claimed
   std::mt19937_64 attempts_ ABSL_GUARDED_BY(mutex_){std::random_device{}()};
   std::string stop_reason_ ABSL_GUARDED_BY(mutex_);
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // OK: none
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  TimePoint drain_deadline_ ABSL_GUARDED_BY(mutex_);
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;  // nobody answers receipts any more
+  TimePoint drain_deadline_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();
   std::vector<std::thread> flushers_ ABSL_GUARDED_BY(mutex_);
 };
 
