@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "config/reload.h"
 #include "core/log.h"
-#include "server/data_directory.h"
 #include "server/executor_factory.h"
 #include "server/http/endpoints.h"
 #include "server/http/rows_writer.h"
@@ -64,21 +64,27 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
   return rule;
 }
 
+Ingestor::Rules MakeRules(const Options& options) {
+  Ingestor::Rules rules;
+  rules.tables_max = options.limits.tables_max;
+  for (const TableOptions& table : options.tables) {
+    if (table.name == kAnyTable) {
+      rules.any_table = MakeRule(options, table);
+    } else {
+      rules.tables.push_back(MakeRule(options, table));
+    }
+  }
+  return rules;
+}
+
 Ingestor::Options MakeIngestorOptions(const Options& options) {
   Ingestor::Options ingestor;
-  ingestor.tables_max = options.limits.tables_max;
+  ingestor.rules = MakeRules(options);
   ingestor.journal_root = JournalRoot(options);
   ingestor.letters_root = LettersRoot(options);
   ingestor.journal.segment_bytes = options.limits.journal_segment_bytes;
   ingestor.journal.trim_grace = std::chrono::milliseconds(options.limits.journal_grace_ms);
   ingestor.instance = options.instance;
-  for (const TableOptions& table : options.tables) {
-    if (table.name == kAnyTable) {
-      ingestor.any_table = MakeRule(options, table);
-    } else {
-      ingestor.tables.push_back(MakeRule(options, table));
-    }
-  }
   return ingestor;
 }
 
@@ -90,14 +96,15 @@ RequestLimits MakeLimits(const LimitOptions& limits) {
 }  // namespace
 
 Daemon::Daemon(const Options& options, DataDirectory directory)
-    : options_(options),
-      directory_(std::move(directory)),
+    : directory_(std::move(directory)),
       metrics_({options.monitoring.test_name, options.monitoring.environment}, &clock_),
       budget_(options.limits.memory_bytes_max),
       disk_(options.limits.journal_bytes_max),
       letters_(Env::System(), LettersRoot(options), options.limits.letters_bytes_max),
+      limits_(MakeLimits(options.limits)),
       ingestor_(MakeIngestorOptions(options), MakeTargets(options),
-                {Env::System(), &disk_, &budget_, &metrics_, &clock_, &letters_}) {}
+                {Env::System(), &disk_, &budget_, &metrics_, &clock_, &letters_}),
+      options_(options) {}
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   absl::StatusOr<DataDirectory> directory = DataDirectory::Open(options.data_dir);
@@ -110,7 +117,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   }
   std::unique_ptr<Daemon> daemon(new Daemon(options, *std::move(directory)));
   daemon->letters_.KeepReserve();
-  if (absl::Status status = daemon->Listen(); !status.ok()) {
+  if (absl::Status status = daemon->Listen(options); !status.ok()) {
     daemon->Stop();
     return status;
   }
@@ -125,24 +132,21 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   return daemon;
 }
 
-absl::Status Daemon::Listen() {
-  const RequestLimits limits = MakeLimits(options_.limits);
+absl::Status Daemon::Listen(const Options& options) {
   absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({options_.grpc.listen.ToString(), limits}, ingestor_);
+      GrpcServer::Start(options.grpc.listen.ToString(), limits_, ingestor_);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
   HttpEndpoints endpoints;
   endpoints.metrics = [this] { return metrics_.Expose(); };
   endpoints.readiness = [this] { return Readiness(); };
-  RowsWriter::Options writer;
-  writer.limits = limits;
-  endpoints.write_rows = [rows = RowsWriter(writer, ingestor_)](RowsRequest request) mutable {
+  endpoints.write_rows = [rows = RowsWriter({}, limits_, ingestor_)](RowsRequest request) mutable {
     return rows.Write(std::move(request));
   };
-  endpoints.request_bytes_max = limits.request_bytes_max;
+  endpoints.request_bytes_max = options.limits.request_bytes_max;
   HttpServerOptions http_options;
-  http_options.listen = options_.http.listen;
+  http_options.listen = options.http.listen;
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
       HttpServer::Start(std::move(http_options), MakeRoutes(std::move(endpoints)));
   if (!http.ok()) {
@@ -150,6 +154,31 @@ absl::Status Daemon::Listen() {
   }
   http_ = *std::move(http);
   return absl::OkStatus();
+}
+
+void Daemon::Reload(Options fresh) {
+  ReloadedOptions reloaded;
+  {
+    MutexLock lock(mutex_);
+    reloaded = OptionsWhileRunning(options_, std::move(fresh));
+    options_ = reloaded.options;
+  }
+  const Options& options = reloaded.options;
+  SetLogLevel(options.log.level);
+  for (const std::string& warning : options.warnings) Log(LogLevel::kWarning, warning);
+  for (const std::string& key : reloaded.ignored) {
+    Log(LogLevel::kWarning, "a new value is ignored until the daemon is restarted", {{"key", key}});
+  }
+  budget_.SetBytesMax(options.limits.memory_bytes_max);
+  disk_.SetBytesMax(options.limits.journal_bytes_max);
+  letters_.budget().SetBytesMax(options.limits.letters_bytes_max);
+  limits_.Set(MakeLimits(options.limits));
+  ingestor_.Apply(MakeRules(options), std::chrono::milliseconds(options.shutdown.grace_ms));
+}
+
+std::chrono::milliseconds Daemon::shutdown_grace() const {
+  MutexLock lock(mutex_);
+  return std::chrono::milliseconds(options_.shutdown.grace_ms);
 }
 
 absl::Status Daemon::Readiness() const {
@@ -161,7 +190,7 @@ void Daemon::Stop() {
   if (grpc_ != nullptr) grpc_->SetReady(false);
   if (grpc_ != nullptr) grpc_->StopStreams();
   // Answers every request under way, and new ones with UNAVAILABLE.
-  ingestor_.Drain(clock_.Now() + std::chrono::milliseconds(options_.shutdown.grace_ms));
+  ingestor_.Drain(clock_.Now() + shutdown_grace());
   if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + kLastAnswersMax);
   if (http_ != nullptr) http_->Stop();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -13,40 +14,50 @@
 #include "core/disk_budget.h"
 #include "core/ingestor.h"
 #include "core/metrics.h"
+#include "core/mutex.h"
 #include "server/data_directory.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
 // The whole daemon: wires configuration, core and front ends, in order of dependence. Used by the
-// main thread; ends with Stop.
+// main thread, but for Reload; ends with Stop.
 class Daemon {
  public:
   // Listens and starts serving; databases that are away are tried until they answer.
   // FAILED_PRECONDITION (data directory), UNAVAILABLE (an address is in use).
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Options& options);
 
+  // Serves by other options from here on, as far as no restart is needed; the log names what waits
+  // for one. Returns when it does. Called by one thread at a time.
+  void Reload(Options fresh);
+
   // Turns readiness off, refuses new rows, flushes what is queued within shutdown.grace_ms, answers
   // every request, and closes the listeners.
   void Stop();
+  std::chrono::milliseconds shutdown_grace() const;
 
  private:
   Daemon(const Options& options, DataDirectory directory);
-  absl::Status Listen();
+  absl::Status Listen(const Options& options);
   absl::Status Readiness() const;
 
-  const Options options_;
   const DataDirectory directory_;
   SystemClock clock_;
   Metrics metrics_;
   Budget budget_;
   DiskBudget disk_;
   LetterSpace letters_;
+  LiveLimits limits_;
   Ingestor ingestor_;
   std::atomic<bool> ready_{false};
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;
+
+  mutable Mutex mutex_;
+  Options options_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace batchsql

@@ -80,7 +80,7 @@ grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
     grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
     v1::ReplayDeadLettersResponse* response) {
   return Queue(context,
-               [=, this] { return ReplayLetters(ingestor_, limits_, *request, response); });
+               [=, this] { return ReplayLetters(ingestor_, limits_.Get(), *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerContext* context,

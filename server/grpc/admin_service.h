@@ -4,8 +4,8 @@
 
 #include "batchsql/v1/admin.grpc.pb.h"
 #include "core/ingestor.h"
-#include "server/decode/row_source.h"
 #include "server/grpc/call_queue.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
@@ -13,7 +13,7 @@ namespace batchsql {
 // for disks runs on a thread of its own.
 class AdminService : public v1::Admin::CallbackService {
  public:
-  AdminService(Ingestor& ingestor, const RequestLimits& limits)
+  AdminService(Ingestor& ingestor, const LiveLimits& limits)
       : ingestor_(ingestor), limits_(limits) {}
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
@@ -37,7 +37,7 @@ class AdminService : public v1::Admin::CallbackService {
                                   absl::AnyInvocable<absl::Status()> call);
 
   Ingestor& ingestor_;
-  const RequestLimits limits_;
+  const LiveLimits& limits_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   CallQueue calls_;
 };

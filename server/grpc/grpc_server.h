@@ -7,21 +7,19 @@
 
 #include "absl/status/statusor.h"
 #include "core/ingestor.h"
-#include "server/decode/row_source.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
 // The gRPC front end: Ingest, Admin, reflection and grpc.health.v1 on one listening address. Owns
-// gRPC's threads, which end with Shutdown or the destructor. The ingestor must outlive it.
+// gRPC's threads, which end with Shutdown or the destructor. The ingestor and the limits must
+// outlive it.
 class GrpcServer {
  public:
-  struct Options {
-    std::string listen;  // host:port; port 0 chooses a free one
-    RequestLimits limits;
-  };
-
   // UNAVAILABLE when the address cannot be listened on.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
+  // `listen` is host:port; port 0 chooses a free one.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const std::string& listen,
+                                                           const LiveLimits& limits,
                                                            Ingestor& ingestor);
   ~GrpcServer();
 

@@ -2,8 +2,8 @@
 
 #include "batchsql/v1/ingest.grpc.pb.h"
 #include "core/ingestor.h"
-#include "server/decode/row_source.h"
 #include "server/grpc/open_streams.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
@@ -15,7 +15,7 @@ using IngestServiceBase = v1::Ingest::WithRawCallbackMethod_Write<
 // batchsql.v1.Ingest over an Ingestor, which must outlive it. Called by gRPC's threads.
 class IngestService : public IngestServiceBase {
  public:
-  IngestService(Ingestor& ingestor, const RequestLimits& limits)
+  IngestService(Ingestor& ingestor, const LiveLimits& limits)
       : ingestor_(ingestor), limits_(limits) {}
 
   grpc::ServerUnaryReactor* Write(grpc::CallbackServerContext* context,
@@ -35,7 +35,7 @@ class IngestService : public IngestServiceBase {
 
  private:
   Ingestor& ingestor_;
-  const RequestLimits limits_;
+  const LiveLimits& limits_;
   OpenStreams streams_;
 };
 

@@ -23,7 +23,7 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // last receipt is answered, held by `self_` and by the receipts' listeners.
 class WriteStreamCall : public Reactor, public std::enable_shared_from_this<WriteStreamCall> {
  public:
-  WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, OpenStreams& streams)
+  WriteStreamCall(Ingestor& ingestor, const LiveLimits& limits, OpenStreams& streams)
       : ingestor_(ingestor), limits_(limits), streams_(streams) {}
 
   void Begin() {
@@ -80,7 +80,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
   absl::Status HandleRequest() {
     const uint64_t size = message_.Length();
-    absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message_, limits_);
+    absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message_, limits_.Get());
     if (!received.ok()) return received.status();
     DecodedRequest& request = received->request;
     const bool first = !opening_.has_value();
@@ -243,7 +243,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   }
 
   Ingestor& ingestor_;
-  const RequestLimits limits_;
+  const LiveLimits& limits_;
   OpenStreams& streams_;
   uint64_t number_in_streams_ = 0;
   std::shared_ptr<WriteStreamCall> self_;
@@ -266,8 +266,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
 }  // namespace
 
-Reactor* MakeWriteStreamCall(Ingestor& ingestor, const RequestLimits& limits,
-                             OpenStreams& streams) {
+Reactor* MakeWriteStreamCall(Ingestor& ingestor, const LiveLimits& limits, OpenStreams& streams) {
   const auto call = std::make_shared<WriteStreamCall>(ingestor, limits, streams);
   call->Begin();
   return call.get();
