@@ -1,15 +1,14 @@
 #include "core/flush_window.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace batchsql {
 
-FlushWindow::FlushWindow(std::vector<SlotRow> slots) {
+FlushWindow::FlushWindow(const std::vector<SlotRow>& slots) {
   for (const SlotRow& row : slots) frontier_ = std::max(frontier_, row.frontier);
-  for (SlotRow& row : slots) {
+  for (const SlotRow& row : slots) {
     if (row.to > 0) Add(row.from, row.to);
-    slots_.push_back({std::move(row), false});
+    slots_.push_back({row, false});
   }
 }
 

@@ -14,7 +14,7 @@ class FlushWindow {
  public:
   // `slots` as they are in the target after the claim. What was committed before follows from them:
   // everything up to the highest frontier, and each slot's last range.
-  explicit FlushWindow(std::vector<SlotRow> slots);
+  explicit FlushWindow(const std::vector<SlotRow>& slots);
 
   // Everything up to and including it is committed.
   Lsn frontier() const { return frontier_; }

@@ -40,7 +40,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
       metrics_(metrics),
       clock_(clock),
       budget_(budget),
-      journal_(journal.ok() ? *std::move(journal) : nullptr),
+      has_journal_(!journal.ok() || *journal != nullptr),
       letters_(std::move(letters)),
       id_(options_.id),
       batcher_(options_.batch) {
@@ -48,6 +48,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
     StopFor(journal.status());
     return;
   }
+  journal_ = *std::move(journal);
   if (journal_ != nullptr) Recover(journal_->TakeRecovered());
   {
     MutexLock lock(mutex_);
@@ -84,17 +85,17 @@ Pipeline::Schema Pipeline::schema() const {
 }
 
 void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
-  absl::Status closed;
+  absl::Status refused;
   {
     MutexLock lock(mutex_);
-    if (!draining_) {
+    refused = CheckAccepting();
+    if (refused.ok()) {
       opens_.push_back({std::move(shape), std::move(callback)});
       wake_.NotifyAll();
       return;
     }
-    closed = ClosedStatus();
   }
-  callback(closed);
+  callback(refused);
 }
 
 void Pipeline::CountRejected(uint64_t rows) {

@@ -97,7 +97,8 @@ class Pipeline {
 
   const Options& options() const { return options_; }
   const Target& target() const { return *target_; }
-  bool has_journal() const { return journal_ != nullptr; }
+  // Also where it could not be opened.
+  bool has_journal() const { return has_journal_; }
   const Uuid& id() const { return id_; }
   // Null: refused rows are only reported.
   DeadLetters* letters() { return letters_.get(); }
@@ -211,7 +212,7 @@ class Pipeline {
   absl::Status Claim(Executor& executor);
   absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
   absl::Status Remember(const ClaimMark& mark);
-  void Adopt(std::vector<SlotRow> slots);
+  void Adopt(const std::vector<SlotRow>& slots);
   void AnswerClaimed();
 
   // core/pipeline_flush.cc
@@ -246,7 +247,8 @@ class Pipeline {
   PipelineMetrics* const metrics_;
   Clock* const clock_;
   Budget* const budget_;
-  std::unique_ptr<Journal> journal_;      // null: none
+  const bool has_journal_;
+  std::unique_ptr<Journal> journal_;      // null: none, or it could not be opened
   std::unique_ptr<DeadLetters> letters_;  // null: none
   Uuid id_{};
 

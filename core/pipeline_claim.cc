@@ -101,11 +101,11 @@ absl::Status Pipeline::Remember(const ClaimMark& mark) {
 }
 
 // What is queued is read back from the journal: the target may be at another place than it was.
-void Pipeline::Adopt(std::vector<SlotRow> slots) {
+void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
   std::vector<QueuedBlock> queued;
   {
     MutexLock lock(mutex_);
-    window_.emplace(std::move(slots));
+    window_.emplace(slots);
     if (journal_ == nullptr) {
       next_lsn_ = std::max(next_lsn_, window_->last_lsn() + 1);
     } else {

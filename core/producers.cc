@@ -105,7 +105,9 @@ void Producers::SetRefused(std::string_view producer_id, uint64_t sequence,
   const auto found = producers_.find(producer_id);
   if (found == producers_.end()) return;
   for (RequestAnswer& answer : found->second) {
-    if (answer.sequence == sequence) answer.refused = std::move(refused);
+    if (answer.sequence != sequence) continue;
+    answer.refused = std::move(refused);
+    return;
   }
 }
 

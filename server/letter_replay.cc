@@ -1,6 +1,7 @@
 #include "server/letter_replay.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,7 +9,7 @@
 #include "core/mutex.h"
 #include "core/strings.h"
 #include "server/decode/json_rows.h"
-#include "server/unary_write.h"
+#include "server/intake.h"
 
 namespace batchsql {
 namespace {
@@ -39,13 +40,15 @@ class LetterRow : public RowSource {
   const DeadLetter letter_;
 };
 
-// What became of the rows, told by any thread.
+// What became of the rows, told by any thread. What is told first of each counts: what the database
+// says of a row that is journaled is no longer the replay's matter.
 class Answers {
  public:
   explicit Answers(size_t count) : waiting_(count), statuses_(count) {}
 
   void Tell(size_t index, absl::Status status) {
     MutexLock lock(mutex_);
+    if (statuses_[index].has_value()) return;
     statuses_[index] = std::move(status);
     --waiting_;
     all_told_.NotifyAll();
@@ -53,20 +56,19 @@ class Answers {
   std::vector<absl::Status> Await() {
     MutexLock lock(mutex_);
     while (waiting_ > 0) all_told_.Wait(mutex_);
-    return statuses_;
+    std::vector<absl::Status> statuses;
+    for (std::optional<absl::Status>& status : statuses_) statuses.push_back(*std::move(status));
+    return statuses;
   }
 
  private:
   Mutex mutex_;
   CondVar all_told_;
   size_t waiting_ ABSL_GUARDED_BY(mutex_);
-  std::vector<absl::Status> statuses_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::optional<absl::Status>> statuses_ ABSL_GUARDED_BY(mutex_);
 };
 
-absl::Status ToStatus(const absl::StatusOr<WriteAnswer>& answer) {
-  if (!answer.ok()) return answer.status();
-  if (answer->rejected.empty()) return absl::OkStatus();
-  const RowRejection& rejection = answer->rejected.front();
+absl::Status Refused(const RowRejection& rejection) {
   return absl::InvalidArgumentError(absl::StrCat(
       rejection.field.empty() ? "" : absl::StrCat("column \"", rejection.field, "\": "),
       AsAbsl(RejectReasonName(rejection.reason)), ": ", rejection.detail));
@@ -126,10 +128,15 @@ std::vector<ReplayOutcome> ReplayLetters(Pipeline& pipeline, Budget& budget,
       answers->Tell(i, row.status());
       continue;
     }
-    WriteOnce(MakeRequest(pipeline, replays[i].id, *std::move(row), size_bytes), budget,
-              [answers, i](const absl::StatusOr<WriteAnswer>& answer) {
-                answers->Tell(i, ToStatus(answer));
-              });
+    TakeRows(
+        MakeRequest(pipeline, replays[i].id, *std::move(row), size_bytes), budget,
+        [answers, i](AckLevel reached, const RequestOutcome& outcome) {
+          if (reached >= AckLevel::kJournal) answers->Tell(i, outcome.status);
+        },
+        [answers, i](const absl::StatusOr<IntakeResult>& result) {
+          if (!result.ok()) answers->Tell(i, result.status());
+          if (result.ok() && !result->awaited) answers->Tell(i, Refused(result->rejected.front()));
+        });
   }
   const std::vector<absl::Status> statuses = answers->Await();
   std::vector<uint64_t> written;

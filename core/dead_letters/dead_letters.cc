@@ -18,6 +18,7 @@ constexpr uint64_t kPageBytes = uint64_t{16} << 20;
 // Bytes of letters that are gone, and of marks, are borne with up to here, or up to as much as the
 // letters that are kept.
 constexpr uint64_t kSlackBytes = uint64_t{256} << 10;
+constexpr uint64_t kSlackBytesMin = 4096;  // when space is short
 
 std::string LetterBody(LetterState state, const DeadLetter& letter) {
   std::string body;
@@ -150,9 +151,10 @@ absl::Status DeadLetters::Keep(uint64_t attempt, std::vector<DeadLetter> letters
   absl::Span<DeadLetter> rest = absl::MakeSpan(letters);
   absl::Status status = KeepAll(&rest);
   if (!absl::IsResourceExhausted(status)) return status;
-  // What was replayed gives way.
-  const absl::StatusOr<uint64_t> purged = PurgeSelected({{}, std::nullopt, true});
-  return purged.ok() && *purged > 0 ? KeepAll(&rest) : status;
+  // What was replayed gives way, and what is gone already.
+  if (!PurgeSelected({{}, std::nullopt, true}).ok()) return status;
+  Shrink(kSlackBytesMin);
+  return KeepAll(&rest);
 }
 
 // Leaves in `rest` what is not kept.
@@ -208,7 +210,7 @@ void DeadLetters::Drop(uint64_t attempt) {
     if (!index_.IsPending(attempt)) return;
     index_.Drop(attempt);
   }
-  Shrink();
+  Shrink(kSlackBytes);
 }
 
 absl::Status DeadLetters::Settle(absl::Span<const SlotRow> slots) {
@@ -229,7 +231,7 @@ absl::Status DeadLetters::Settle(absl::Span<const SlotRow> slots) {
       index_.Drop(attempt);
     }
   }
-  if (!attempts.empty()) Shrink();
+  if (!attempts.empty()) Shrink(kSlackBytes);
   return absl::OkStatus();
 }
 
@@ -317,16 +319,16 @@ absl::StatusOr<uint64_t> DeadLetters::PurgeSelected(const LetterSelection& selec
     MutexLock lock(mutex_);
     for (const uint64_t id : ids) index_.Remove(id);
   }
-  if (!ids.empty()) Shrink();
+  if (!ids.empty()) Shrink(kSlackBytes);
   return ids.size();
 }
 
 // Gives space back; what fails here is tried again the next time.
-void DeadLetters::Shrink() {
+void DeadLetters::Shrink(uint64_t slack_bytes) {
   absl::Status status = RemoveEmpty();
-  if (status.ok() && IsMostlyGone()) {
+  if (status.ok() && IsMostlyGone(slack_bytes)) {
     status = files_.Rotate();
-    while (status.ok() && files_.files().size() > 1 && IsMostlyGone()) {
+    while (status.ok() && files_.files().size() > 1 && IsMostlyGone(slack_bytes)) {
       status = MoveOldest();
       if (status.ok()) status = RemoveEmpty();
     }
@@ -336,11 +338,11 @@ void DeadLetters::Shrink() {
       {{"reason", std::string(status.message())}});
 }
 
-bool DeadLetters::IsMostlyGone() {
+bool DeadLetters::IsMostlyGone(uint64_t slack_bytes) {
   uint64_t bytes = 0;
   for (const LetterFiles::FileInfo& file : files_.files()) bytes += file.end;
   MutexLock lock(mutex_);
-  return bytes > 2 * index_.kept_bytes() + kSlackBytes;
+  return bytes > 2 * index_.kept_bytes() + slack_bytes;
 }
 
 // Only the oldest files go: a mark in one of them may be about a letter in an older one.

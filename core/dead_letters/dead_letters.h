@@ -88,10 +88,10 @@ class DeadLetters {
   absl::Status AppendMarks(Mark mark, absl::Span<const uint64_t> numbers);
   absl::StatusOr<uint64_t> PurgeSelected(const LetterSelection& selection);
   absl::StatusOr<Kept> Load(const LetterIndex::Entry& entry);
-  void Shrink();
+  void Shrink(uint64_t slack_bytes);
   absl::Status MoveOldest();
   absl::Status RemoveEmpty();
-  bool IsMostlyGone();
+  bool IsMostlyGone(uint64_t slack_bytes);
 
   LetterFiles files_;     // of the turn's holder
   uint64_t next_id_ = 1;  // of the turn's holder

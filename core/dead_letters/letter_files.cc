@@ -368,7 +368,7 @@ absl::Status LetterFiles::Rotate() { return CreateFile(options_.file_bytes_min, 
 
 absl::Status LetterFiles::RemoveOldest() {
   const FileInfo oldest = files_.front();
-  const absl::Status status = env_->Remove(PathOf(oldest.number));
+  absl::Status status = env_->Remove(PathOf(oldest.number));
   if (!status.ok() && !absl::IsNotFound(status)) return status;
   if (absl::Status synced = env_->SyncDirectory(options_.directory); !synced.ok()) return synced;
   files_.pop_front();

@@ -79,7 +79,7 @@ absl::Status Scan::Run() {
   for (size_t i = 0; i < segments_.size(); ++i) {
     Segment& segment = segments_[i];
     if (i > 0 && segment.number != segments_[i - 1].number + 1) {
-      const absl::Status status = Bad(segments_[i - 1].number + 1, 0, 0, "the segment is missing");
+      absl::Status status = Bad(segments_[i - 1].number + 1, 0, 0, "the segment is missing");
       if (!status.ok()) return status;
     }
     const bool is_last = i + 1 == segments_.size();

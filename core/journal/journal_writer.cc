@@ -57,7 +57,9 @@ absl::StatusOr<size_t> JournalWriter::Write(absl::Span<const JournalEntry* const
   bool urgent = false;
   const size_t count = FillGroup(entries, &schema, &urgent);
   const bool other_schema = !SameSchema(schema, tip_.schema);
-  if (tail_ == nullptr || other_schema || !HasRoom(group_.bytes())) {
+  // Room is kept for an end marker.
+  const uint64_t behind = entries[0]->type == RecordType::kEndMarker ? 0 : kRecordHeaderBytes;
+  if (tail_ == nullptr || other_schema || !HasRoom(group_.bytes() + behind)) {
     if (tail_ != nullptr && !other_schema) {
       next_bytes_ = std::min(next_bytes_ * 2, options_.segment_bytes);
     }
@@ -97,10 +99,7 @@ size_t JournalWriter::FillGroup(absl::Span<const JournalEntry* const> entries, S
   return count;
 }
 
-// Room is kept for an end marker.
-bool JournalWriter::HasRoom(uint64_t bytes) const {
-  return tip_.end + bytes + kRecordHeaderBytes <= last_bytes_;
-}
+bool JournalWriter::HasRoom(uint64_t bytes) const { return tip_.end + bytes <= last_bytes_; }
 
 absl::Status JournalWriter::WriteGroup() {
   FaultPoint("journal.before_append");
@@ -123,7 +122,7 @@ absl::Status JournalWriter::Rotate(const Schema& schema, uint64_t room, bool urg
   status = CreateFromReserve(schema);
   if (!status.ok()) return status;
   status = RemoveOld(TimePoint::max());
-  if (!status.ok() || HasRoom(room)) return status;
+  if (!status.ok() || HasRoom(room + kRecordHeaderBytes)) return status;
   return MakeSegment(schema, room);
 }
 

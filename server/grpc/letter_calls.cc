@@ -129,6 +129,9 @@ absl::Status ReplayLetters(Ingestor& ingestor, const RequestLimits& limits,
   const absl::StatusOr<Pipeline*> pipeline = FindPipeline(ingestor, request.table());
   if (!pipeline.ok()) return pipeline.status();
   if (absl::Status status = CheckReplays(request); !status.ok()) return status;
+  if ((*pipeline)->status().state == PipelineState::kStopped) {
+    return absl::UnavailableError("the pipeline stopped");
+  }
   std::vector<LetterReplay> replays;
   for (const v1::DeadLetterReplay& replay : request.replays()) {
     replays.push_back({replay.id(), replay.row_json()});

@@ -16,11 +16,12 @@
 
 namespace batchsql {
 
-// What the receipts of a test were told. Thread-safe.
+// The last word that the receipts of a test were told. Thread-safe.
 class Answers {
  public:
   Receipt::Listener For(const std::string& request) {
-    return [this, request](AckLevel, const RequestOutcome& outcome) {
+    return [this, request](AckLevel reached, const RequestOutcome& outcome) {
+      if (reached < AckLevel::kDatabase) return;
       MutexLock lock(mutex_);
       order_.push_back(request);
       outcomes_[request] = outcome;

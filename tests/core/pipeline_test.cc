@@ -115,7 +115,8 @@ TEST_CASE_METHOD(PipelineTest, "Refused rows are told by the index of their requ
   });
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.rows = *std::move(built.block);
-  REQUIRE(pipeline->Submit(std::move(block)).ok());
+  const bool submitted = pipeline->Submit(std::move(block)).ok();
+  REQUIRE(submitted);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);
   CHECK(DumpRejections(answers.Await("a").rejected) == Strings{"1  database"});
@@ -285,7 +286,8 @@ TEST_CASE_METHOD(PipelineTest, "Memory is given back when the rows are committed
   MakeAndOpen();
   QueuedBlock block = Block("a", {{{"id", Value::Int(1)}}});
   block.memory = *budget.TryReserve(1'000);
-  REQUIRE(pipeline->Submit(std::move(block)).ok());
+  const bool submitted = pipeline->Submit(std::move(block)).ok();
+  REQUIRE(submitted);
   CHECK(budget.used_bytes() == 1'000);
   clock.AwaitDeadline(clock.Now() + kLinger);
   clock.Advance(kLinger);

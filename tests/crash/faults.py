@@ -112,7 +112,8 @@ class Lives(FaultThread):
     def database_io(self):
         """SQLite: a write or sync of the database's own files fails, mostly within a commit."""
         orders = self.world.daemon.orders
-        life, fail = self.random.uniform(0.8, 2.5), self.random.choice(("fail_writes", "fail_syncs"))
+        life = self.random.uniform(0.8, 2.5)
+        fail = self.random.choice(("fail_writes", "fail_syncs"))
         if self.world.start_daemon():
             begun = orders.count(worlds.DATABASE, "write_failures"), \
                 orders.count(worlds.DATABASE, "sync_failures")
@@ -186,10 +187,8 @@ class DatabaseFaults(FaultThread):
         self.pause(*self.plan.database_pause)
         if self.world.over.is_set():
             return
-        fault = self.choose(self.plan.database)
-        if fault == "snapshot" and (self._restored or not self.world.moves_back):
-            fault = "kill"
-        getattr(self, fault)()
+        back = self.world.moves_back and not self._restored
+        getattr(self, "snapshot" if back else self.choose(self.plan.database))()
 
     def kill(self):
         self.world.server.kill9()

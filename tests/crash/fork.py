@@ -14,6 +14,7 @@ import daemon as harness
 import processes
 import rows
 
+CLAIM_SECONDS = 10
 TWIN_SECONDS = 15   # Until the second daemon wrote all that its copy holds.
 FENCE_SECONDS = 30  # Until every pipeline of the first one knows.
 ADOPT_SECONDS = 30
@@ -33,8 +34,12 @@ class Twin(harness.Daemon):
 
 
 def fork(world):
-    """Plays it on a running daemon; leaves none running. False: the second one could not work."""
+    """Plays it on a running daemon, and may leave it running. False: it did not come to it."""
     first = world.daemon
+    try:  # Before its first claim it has no identity that could be copied.
+        processes.wait_until(lambda: _all_are(first, "running"), CLAIM_SECONDS, "a claimed daemon")
+    except TimeoutError:
+        return False
     first.send_signal(signal.SIGSTOP)
     try:
         if world.proxy:
@@ -43,15 +48,22 @@ def fork(world):
             return False
     finally:
         first.send_signal(signal.SIGCONT)
-    if world.sabotage:
+    if world.sabotage == "no-fence":
         world.wait_daemon(2)  # Time to do what a fenced daemon must not.
-        return True
-    try:
-        processes.wait_until(lambda: _all_stopped(first), FENCE_SECONDS, "a fenced daemon to stop")
-    except TimeoutError as error:
-        world.problem(f"{error}: {_states(first)}")
+    elif not _is_fenced(world, first):
+        return False
     world.kill_daemon("fenced")
     _adopt(world, first)
+    return True
+
+
+def _is_fenced(world, first):
+    try:
+        processes.wait_until(lambda: _all_are(first, "stopped"), FENCE_SECONDS,
+                             "a fenced daemon to stop")
+    except TimeoutError as error:
+        world.problem(f"{error}: {_states(first)}")
+        return False
     return True
 
 
@@ -70,13 +82,13 @@ def _tables(daemon):
 
 
 def _is_done(daemon):
+    return _all_are(daemon, "running") and all(
+        table.queued_rows == 0 for table in _tables(daemon))
+
+
+def _all_are(daemon, state):
     tables = _tables(daemon)
-    return len(tables) >= len(rows.TABLES) and all(
-        table.state == "running" and table.queued_rows == 0 for table in tables)
-
-
-def _all_stopped(daemon):
-    return all(table.state == "stopped" for table in _tables(daemon))
+    return len(tables) >= len(rows.TABLES) and all(table.state == state for table in tables)
 
 
 def _states(daemon):

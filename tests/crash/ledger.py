@@ -6,6 +6,8 @@ acknowledged at the producer's level, the others below `next` were sent and are 
 
 import dataclasses
 
+PROBLEMS_TOLD = 3  # Of one producer in one round.
+
 
 @dataclasses.dataclass
 class Ledger:
@@ -14,6 +16,7 @@ class Ledger:
     next: int = 1
     acked: int = 0
     settled: bool = True
+    settle_seconds: float = 0  # From the end of the faults to the last acknowledgement.
     given_up: int = 0      # Requests acknowledged at MEMORY that the daemon no longer had.
     repeated: int = 0      # Acknowledged requests that were sent once more on purpose.
     forged: int = 0        # Sequences sent once more with other rows, and refused.
@@ -34,6 +37,6 @@ class Ledger:
 
     def problem(self, text):
         """Something that the daemon may not do, apart from what the tables show."""
-        if len(self.problems) < 20:
+        if len(self.problems) < PROBLEMS_TOLD:
             self.problems.append(f"{self.producer.producer_id} ({self.producer.table.name}, "
                                  f"{self.producer.level}): {text}")

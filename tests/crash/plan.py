@@ -16,9 +16,11 @@ class Plan:
     points: dict
     database: dict
     cuts: dict
-    database_pause: tuple = (3, 8)
+    database_pause: tuple = (4, 9)
     cut_pause: tuple = (0.1, 1.2)
+    lingers_ms: tuple = (0, 5, 50, 300)  # A round takes one for each table.
     round_seconds: float = 25
+    settle_seconds: float = 60  # For what is not acknowledged yet, and again for the queues.
 
 
 def ordinary(kind, with_journal):
@@ -26,19 +28,20 @@ def ordinary(kind, with_journal):
     points = {point: 2 for point in faults.FLUSH_POINTS}
     if with_journal:
         lives |= {"torn_write": 3, "failing_io": 1.5, "full_disk": 1,
-                  "second_daemon": 0.3}
+                  "second_daemon": 0.5}
         points |= {point: 1 for point in faults.JOURNAL_POINTS}
     if kind == "sqlite":
         lives |= {"database_io": 4} | ({"older_file": 1} if with_journal else {})
     cuts = {kind: 3 for kind in proxy.COMMIT_CUTS}
     cuts |= {proxy.AT_BYTE: 2, proxy.DELAY: 1, proxy.STALL: 0.5}
-    return Plan(lives, points, {"kill": 3, "immediate_stop": 1, "snapshot": 2}, cuts)
+    return Plan(lives, points, {"kill": 3, "immediate_stop": 1}, cuts)
 
 
 def aimed_at(sabotage, kind, with_journal=True):
     """Short rounds of what shows this sabotage best."""
     plan = ordinary(kind, with_journal)
     plan.round_seconds = 8
+    plan.settle_seconds = 20
     if sabotage == "ack-before-append":
         plan.lives = {"named_point": 1}
         plan.points = {"journal.before_append": 1, "journal.before_sync": 1}
@@ -58,4 +61,5 @@ def aimed_at(sabotage, kind, with_journal=True):
     elif sabotage == "no-fence":
         plan.lives = {"second_daemon": 1}
         plan.cut_pause = plan.database_pause = (30, 60)
+        plan.lingers_ms = (1000,)  # So that the stopped one has rows which both know.
     return plan

@@ -63,13 +63,16 @@ class Feed:
 
     def settle(self):
         with self._changed:
+            self._settling_since = self._last_ack = time.monotonic()
             self._set_mode("settle")
 
     def wait_settled(self, deadline):
         """Also ends the round: afterwards nothing is sent."""
         with self._changed:
-            self._changed.wait_for(lambda: self._settled(), max(0, deadline - time.monotonic()))
+            self._changed.wait_for(self._settled, max(0, deadline - time.monotonic()))
             self.ledger.settled = self._settled()
+            self.ledger.settle_seconds = (self._last_ack if self.ledger.settled
+                                          else time.monotonic()) - self._settling_since
             self._set_mode("idle")
 
     def _settled(self):
@@ -134,6 +137,7 @@ class Feed:
             if missing and self._producer.level == rows.DATABASE:
                 self._note_untold(sequence, missing, repeated)
             self.ledger.acked = sequence
+        self._last_ack = time.monotonic()
         self._changed.notify_all()
 
     def _note_untold(self, sequence, missing, repeated):
@@ -230,9 +234,13 @@ class StreamFeed(Feed):
         ours.repeated += max(0, ours.acked + 1 - session.start)
 
     def _after_a_loss(self, session, last):
-        """Rows acknowledged at MEMORY are gone: sends them again, or gives them up."""
+        """Rows acknowledged at MEMORY are gone: sends them again, or gives them up.
+
+        Those of the other levels are given up, too: sending them again would hide the loss.
+        """
         ours = self.ledger
-        if ours.first <= last + 1 and self._random.random() < 0.5:
+        may_repeat = self._producer.level == rows.MEMORY and ours.first <= last + 1
+        if may_repeat and self._random.random() < 0.5:
             session.start = last + 1
             ours.acked = last
         else:

@@ -14,8 +14,8 @@ import threading
 BEFORE_COMMIT, AFTER_COMMIT, AFTER_REPLY = "before COMMIT", "after COMMIT", "after its reply"
 AT_BYTE, DELAY, STALL = "at a byte", "delay", "stall"
 COMMIT_CUTS = (BEFORE_COMMIT, AFTER_COMMIT, AFTER_REPLY)
-# A whole query of PostgreSQL's, a whole packet of MySQL's; "synchronous_commit" and "ON COMMIT DROP" are
-# neither.
+# A whole query of PostgreSQL's, a whole packet of MySQL's; "synchronous_commit" and "ON COMMIT DROP"
+# are neither.
 COMMITS = (b"COMMIT\0", b"commit\0", b"\7\0\0\0\3COMMIT", b"\7\0\0\0\3commit")
 CHUNK_BYTES = 65536
 STOP_SECONDS = 10

@@ -123,15 +123,12 @@ class Request:
 
     def encode(self, resume_at=0, other_content=False):
         """The request's bytes on the wire; with other_content, of a request that only looks alike."""
-        digits = self.digits
+        amounts = self.amounts
         if other_content:
-            digits = ("0" if digits[0] != "0" else "1") + digits[1:]
+            amounts = [amounts[0] + 1000, *amounts[1:]]
         tail = _varint_field(7, resume_at) if resume_at else b""
-        return _varint_field(3, self.sequence) + self._rows(digits) + tail
-
-    def _rows(self, digits):
         form = _row_form if self.count <= ROW_FORM_ROWS else _column_form
-        return form(self, digits)
+        return _varint_field(3, self.sequence) + form(self, amounts) + tail
 
 
 def opening(producer, table=None):
@@ -141,7 +138,7 @@ def opening(producer, table=None):
             + _varint_field(4, LEVELS[producer.level]))
 
 
-# --- protobuf by hand: the producers share two cores with what they torture ----------------------------
+# --- protobuf by hand: the producers share two cores with what they torture -----------------------
 
 def _varint(value):
     out = bytearray()
@@ -175,31 +172,30 @@ def _ints(values):
     return _bytes_field(4, _bytes_field(1, array.array("q", values).tobytes()))
 
 
-def _column_form(request, digits):
+def _column_form(request, amounts):
     count = request.count
     first = request.version(0)
     numbers = (request.ids, [request.producer.number] * count, [request.sequence] * count,
-               range(count), range(first, first + count), request.amounts)
+               range(count), range(first, first + count), amounts)
     columns = [_column(name, _ints(values)) for name, values in zip(NAMES, numbers)]
     presence = bytearray(b"\2" * count)
     for idx, fault in request.bad.items():
         presence[idx] = 1 if fault == NO_PAYLOAD else 2
-    columns.append(_column(NAMES[-1], _bytes_field(7, _bytes_field(1, digits.encode())
+    columns.append(_column(NAMES[-1], _bytes_field(7, _bytes_field(1, request.digits.encode())
                                                    + _bytes_field(2, _ends(count))),
                            bytes(presence) if 1 in presence else b""))
     return _bytes_field(6, _varint_field(1, count) + b"".join(columns))
 
 
-def _row_form(request, digits):
+def _row_form(request, amounts):
     names = b"".join(_bytes_field(1, name.encode()) for name in NAMES)
     rows = []
     for idx in range(request.count):
         numbers = (request.ids[idx], request.producer.number, request.sequence, idx,
-                   request.version(idx), request.amounts[idx])
+                   request.version(idx), amounts[idx])
         cells = [_bytes_field(1, _varint_field(3, value << 1 if value >= 0 else ~(value << 1)))
                  for value in numbers]
-        text = digits[PAYLOAD_DIGITS * idx:PAYLOAD_DIGITS * (idx + 1)].encode()
         missing = request.bad.get(idx) == NO_PAYLOAD
-        cells.append(_bytes_field(1, _varint_field(1, 1) if missing else _bytes_field(6, text)))
+        cells.append(_bytes_field(1, _varint_field(1, 1) if missing else _bytes_field(6, request.payload(idx).encode())))
         rows.append(_bytes_field(2, b"".join(cells)))
     return _bytes_field(5, names + b"".join(rows))

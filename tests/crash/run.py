@@ -17,8 +17,6 @@ import world as worlds
 PROCESSES = 2
 RATE = 1200             # Rows per second and producer, while the daemon is up.
 FAULTS_END_SECONDS = 120  # A database that is starting, a snapshot that is copied.
-SETTLE_SECONDS = 60
-DRAIN_SECONDS = 60
 LATE_SECONDS = 10
 
 
@@ -28,21 +26,24 @@ class Run:
     def __init__(self, kind, settings):
         self.kind, self.settings = kind, settings
         self.with_journal = settings.journal != "none"
-        self.world = worlds.World(kind, self.with_journal, settings.sabotage, settings.pgbouncer)
         self.total = judge.Verdict()
         self.failures = []
+        self.caught = False  # Faulty rows that are not merely still on their way.
         self.plan = (plans.aimed_at(settings.sabotage, kind, self.with_journal)
                      if settings.sabotage else plans.ordinary(kind, self.with_journal))
+        self.world = worlds.World(kind, self.with_journal, self.plan, settings.sabotage,
+                                  settings.pgbouncer)
         self.producers = rows.producers(settings.seed, self.with_journal)
 
     @property
-    def caught(self):
+    def at_fault(self):
         """The judge found what no daemon may do."""
         return bool(self.total.lost or self.total.doubled or self.total.reordered)
 
-    def run(self, deadline):
+    def run(self, seconds):
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.world)
+            deadline = time.monotonic() + seconds  # Starting a database is not counted.
             self._feeds = self._start_producers(stack)
             try:
                 self._play(deadline)
@@ -72,13 +73,14 @@ class Run:
             feeds.append(feed)
         return feeds
 
-    # --- a round --------------------------------------------------------------------------------------
+    # --- a round ----------------------------------------------------------------------------------
 
     def _round(self, number, seconds):
         if number > 1:
             tables.empty(self.world.database)
         self.world.over.clear()
         self.world.problems.clear()
+        self._at_rest = True
         for feed in self._feeds:
             feed.begin()
         self._phases = []
@@ -115,23 +117,29 @@ class Run:
 
     def _settle(self):
         """Nothing new is sent, all that was sent is acknowledged, all that is queued is written."""
+        seconds = self.plan.settle_seconds
         for feed in self._feeds:
-            feed.settle(SETTLE_SECONDS)
-        ledgers = [ledger for feed in self._feeds for ledger in feed.ledgers(SETTLE_SECONDS + 30)]
+            feed.settle(seconds)
+        ledgers = [ledger for feed in self._feeds for ledger in feed.ledgers(seconds + 60)]
+        slowest = max(ledgers, key=lambda ledger: ledger.settle_seconds)
+        self._phases.append(f"slowest {slowest.producer.producer_id} {slowest.producer.table.name} "
+                            f"{slowest.producer.level} {slowest.settle_seconds:.1f} s")
         for ledger in ledgers:
             if not ledger.settled:
+                self._at_rest = False
                 self.world.problem(f"{ledger.producer.producer_id} ({ledger.producer.table.name}, "
                                    f"{ledger.producer.level}): {ledger.unknown} requests are not "
-                                   f"acknowledged after {SETTLE_SECONDS} s of peace")
+                                   f"acknowledged after {seconds} s of peace")
             self.world.problems.extend(ledger.problems)
             for what in ("given_up", "repeated", "forged", "untold", "reopened"):
                 self.world.counts[what] += getattr(ledger, what)
         try:
-            processes.wait_until(self._is_drained, DRAIN_SECONDS, "empty queues")
+            processes.wait_until(self._is_drained, seconds, "empty queues")
         except TimeoutError as error:
             self.world.problem(str(error))
         for table in self._status().tables:
             if table.state != "running" or table.queued_rows:
+                self._at_rest = False
                 self.world.problem(f"{table.table} is {table.state} with {table.queued_rows} rows "
                                    f"queued, last error: {table.last_error}")
         return ledgers
@@ -158,12 +166,16 @@ class Run:
         return judge.judge(ledgers, {table.name: tables.read(self.world.database, table)
                                      for table in rows.TABLES})
 
-    # --- telling -----------------------------------------------------------------------------------------
+    # --- telling ----------------------------------------------------------------------------------
 
     def _report(self, number, verdict, seconds):
         for field in ("lost", "doubled", "reordered", "refused", "judged"):
             setattr(self.total, field, getattr(self.total, field) + getattr(verdict, field))
         self.total.acked.update(verdict.acked)
+        # Two daemons at once write rows twice; what misses then may only wait for its adoption.
+        missing = self._at_rest and self.settings.sabotage != "no-fence" and (
+            verdict.lost or verdict.reordered)
+        self.caught = self.caught or bool(verdict.doubled or missing)
         counts = self.world.counts
         print(f"round {number}: {seconds:.0f} s ({', '.join(self._phases)}), "
               f"acknowledged={sum(verdict.acked.values())} lost={verdict.lost} "

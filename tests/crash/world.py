@@ -47,9 +47,10 @@ class TorturedDaemon(harness.Daemon):
 class World:
     """Entered once per run. `problems` are failures that the tables do not show; any thread adds."""
 
-    def __init__(self, kind, with_journal, sabotage=None, pgbouncer=False):
+    def __init__(self, kind, with_journal, plan, sabotage=None, pgbouncer=False):
         self.kind, self.with_journal, self.sabotage = kind, with_journal, sabotage
         self._pgbouncer = pgbouncer  # It stands between the proxy and PostgreSQL.
+        self._plan = plan
         self.counts = collections.Counter()
         self.points = collections.Counter()
         self.problems = []
@@ -89,7 +90,8 @@ class World:
 
     def _configuration(self, random_):
         grace_ms = LONG_GRACE_MS if self.moves_back else random_.choice(SHORT_GRACES_MS)
-        return tables.configuration(self.database, random_, self.with_journal, grace_ms)
+        return tables.configuration(self.database, random_, self.with_journal, grace_ms,
+                                    self._plan.lingers_ms)
 
     def _sabotage_environment(self):
         return {"BATCHSQL_SABOTAGE": self.sabotage} if self.sabotage else {}
@@ -103,7 +105,7 @@ class World:
         with self._lock:
             self.counts[what] += 1
 
-    # --- the daemon's lives; one thread at a time ----------------------------------------------------
+    # --- the daemon's lives; one thread at a time -------------------------------------------------
 
     def reconfigure(self, random_):
         """For the next start and this round. Without a journal there is nothing to replay."""
@@ -158,7 +160,7 @@ class World:
                          f"{processes.log_tail(self.daemon.log, 15)}")
         self.count("stops")
 
-    # --- between rounds -------------------------------------------------------------------------------
+    # --- between rounds ---------------------------------------------------------------------------
 
     def heal(self):
         """Everything runs and nothing is armed; the daemon is a fresh one."""

@@ -239,7 +239,8 @@ def test_a_hanging_database_slows_clients_and_fills_no_memory(own_database, serv
         # Freed memory must not be kept to find its users.
         environment={"ASAN_OPTIONS": "quarantine_size_mb=1"})
     most, least = bytes_per_byte()
-    resident_max = most * 8 * limit
+    # Well below the limit and 64 MiB, which docs/performance.md grants.
+    resident_max = most * 12 * limit
     text = "x" * 1000
     client.write(table, api.columns(["id", "name"], [[-i, text] for i in range(1, 101)]))
     before = resident_bytes(daemon.pid)

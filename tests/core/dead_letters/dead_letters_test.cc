@@ -62,8 +62,9 @@ class DeadLettersTest {
     space = std::make_unique<LetterSpace>(&env, "data/letters", budget_bytes);
     absl::StatusOr<std::unique_ptr<DeadLetters>> opened =
         DeadLetters::Open(&env, space.get(), {kDirectory, 8'192, 16'384});
-    if (opened.ok()) store = *std::move(opened);
-    return opened.status();
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+    return absl::OkStatus();
   }
   void Open() {
     const absl::Status status = TryOpen();
@@ -81,7 +82,8 @@ class DeadLettersTest {
   void KeepConfirmed(uint64_t attempt, const std::vector<std::string>& texts) {
     std::vector<DeadLetter> letters;
     for (const std::string& text : texts) letters.push_back(Letter(text));
-    REQUIRE(store->Keep(attempt, std::move(letters)).ok());
+    const absl::Status kept = store->Keep(attempt, std::move(letters));
+    REQUIRE(kept.ok());
     REQUIRE(store->Confirm(attempt).ok());
   }
 
