@@ -1,6 +1,7 @@
 #include "config/reload.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -38,23 +39,49 @@ bool HasTarget(const Options& options, const std::string& name) {
                      [&](const TargetOptions& target) { return target.name == name; });
 }
 
+// A bound and what lies below it, where that needs a restart: together they are as they were
+// checked.
+void KeepLimits(const LimitOptions& running, LimitOptions* fresh,
+                std::vector<std::string>* ignored) {
+  Keep("limits.request_bytes_max", running.request_bytes_max, &fresh->request_bytes_max, ignored);
+  if (fresh->memory_bytes_max < fresh->request_bytes_max) {
+    Keep("limits.memory_bytes_max", running.memory_bytes_max, &fresh->memory_bytes_max, ignored);
+  }
+  Keep("limits.journal_segment_bytes", running.journal_segment_bytes, &fresh->journal_segment_bytes,
+       ignored);
+  if (fresh->journal_bytes_max < fresh->journal_segment_bytes) {
+    Keep("limits.journal_bytes_max", running.journal_bytes_max, &fresh->journal_bytes_max, ignored);
+  }
+  Keep("limits.journal_grace_ms", running.journal_grace_ms, &fresh->journal_grace_ms, ignored);
+}
+
+// A table that goes to a target that is not running stays what it was, where it was.
+void KeepTargets(const Options& running, ReloadedOptions* reloaded) {
+  std::vector<TableOptions> waiting;
+  std::vector<TableOptions>& tables = reloaded->options.tables;
+  const auto served = std::stable_partition(
+      tables.begin(), tables.end(),
+      [&](const TableOptions& table) { return HasTarget(running, table.target); });
+  std::move(served, tables.end(), std::back_inserter(waiting));
+  tables.erase(served, tables.end());
+  for (const TableOptions& table : waiting) {
+    reloaded->ignored.push_back(absl::StrCat("tables[", table.name, "]"));
+    for (const TableOptions& before : running.tables) {
+      const bool kept =
+          before.name == table.name && FindTable(reloaded->options, before) == nullptr;
+      if (kept) tables.push_back(before);
+    }
+  }
+}
+
 // A table is only ever served where its rows wait: moving them is not done while they come.
 void KeepJournals(const Options& running, ReloadedOptions* reloaded) {
-  std::vector<TableOptions> tables;
   for (TableOptions& table : reloaded->options.tables) {
-    const std::string key = absl::StrCat("tables[", table.name, "]");
-    if (!HasTarget(running, table.target)) {
-      reloaded->ignored.push_back(key);
-      continue;
-    }
     const TableOptions* const before = FindRule(running, table);
-    if (before != nullptr && before->journal != table.journal) {
-      table.journal = before->journal;
-      reloaded->ignored.push_back(absl::StrCat(key, ".journal"));
-    }
-    tables.push_back(std::move(table));
+    if (before == nullptr || before->journal == table.journal) continue;
+    table.journal = before->journal;
+    reloaded->ignored.push_back(absl::StrCat("tables[", table.name, "].journal"));
   }
-  reloaded->options.tables = std::move(tables);
   // Those that only the rule for all others covers from now on.
   std::vector<TableOptions> covered;
   for (const TableOptions& table : running.tables) {
@@ -78,13 +105,8 @@ ReloadedOptions OptionsWhileRunning(const Options& running, Options fresh) {
   Keep("http.listen", running.http.listen, &options.http.listen, ignored);
   Keep("targets", running.targets, &options.targets, ignored);
   Keep("monitoring", running.monitoring, &options.monitoring, ignored);
-  const LimitOptions& limits = running.limits;
-  Keep("limits.request_bytes_max", limits.request_bytes_max, &options.limits.request_bytes_max,
-       ignored);
-  Keep("limits.journal_segment_bytes", limits.journal_segment_bytes,
-       &options.limits.journal_segment_bytes, ignored);
-  Keep("limits.journal_grace_ms", limits.journal_grace_ms, &options.limits.journal_grace_ms,
-       ignored);
+  KeepLimits(running.limits, &options.limits, ignored);
+  KeepTargets(running, &reloaded);
   KeepJournals(running, &reloaded);
   return reloaded;
 }

@@ -59,6 +59,31 @@ TEST_CASE("A table of a target that is not running waits for a restart") {
   CHECK(reloaded.ignored == std::vector<std::string>{"targets", "tables[logs]"});
 }
 
+TEST_CASE("A table that moves to a target that is not running stays where it is until a restart") {
+  Options running = Running();
+  running.tables.push_back(Table("*"));
+  Options fresh = running;
+  fresh.targets[0].name = "renamed";
+  for (TableOptions& table : fresh.tables) table.target = "renamed";
+  const ReloadedOptions reloaded = OptionsWhileRunning(running, fresh);
+  CHECK(reloaded.options == running);
+  CHECK(reloaded.ignored == std::vector<std::string>{"targets", "tables[events]", "tables[*]"});
+}
+
+TEST_CASE("A bound keeps its value with what lies below it") {
+  Options running = Running();
+  running.limits.request_bytes_max = 16 * kMiB;
+  running.limits.journal_segment_bytes = 64 * kMiB;
+  Options fresh = running;
+  fresh.limits.memory_bytes_max = fresh.limits.request_bytes_max = 8 * kMiB;
+  fresh.limits.journal_bytes_max = fresh.limits.journal_segment_bytes = 32 * kMiB;
+  const ReloadedOptions reloaded = OptionsWhileRunning(running, fresh);
+  CHECK(reloaded.options == running);
+  CHECK(reloaded.ignored ==
+        std::vector<std::string>{"limits.request_bytes_max", "limits.memory_bytes_max",
+                                 "limits.journal_segment_bytes", "limits.journal_bytes_max"});
+}
+
 TEST_CASE("A table keeps its journal, or having none, until a restart") {
   Options running = Running();
   running.tables.push_back(Table("*"));
