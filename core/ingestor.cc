@@ -1,5 +1,6 @@
 #include "core/ingestor.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -32,16 +33,8 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
       rules_(options_.rules) {
   for (const auto& [name, target] : targets_) {
     const Target* observed = target.get();
-    resources_.metrics->AddTarget(
-        name, {[observed] { return observed->connections(); },
-               [this, observed] {
-                 for (Pipeline* pipeline : pipelines()) {
-                   if (&pipeline->target() == observed && pipeline->status().queued_rows > 0) {
-                     return true;
-                   }
-                 }
-                 return false;
-               }});
+    resources_.metrics->AddTarget(name, {[observed] { return observed->connections(); },
+                                         [this, observed] { return RowsWait(observed); }});
   }
   resources_.metrics->SetBufferProbe([memory = resources_.memory] {
     return static_cast<double>(memory->used_bytes()) / static_cast<double>(memory->bytes_max());
@@ -110,7 +103,8 @@ void Ingestor::OpenLeftJournals() {
     const std::optional<JournalOwner> owner = ParseJournalDirectoryName(name);
     if (owner.has_value()) {
       const std::string table = absl::StrCat(owner->target, "/", owner->table.ToString());
-      if (Find(table).ok()) continue;
+      const absl::Status found = Find(table).status();
+      if (found.ok() || absl::IsUnavailable(found)) continue;
     }
     Log(LogLevel::kWarning,
         "a journal is left that no table of the configuration names; it is kept",
@@ -222,6 +216,23 @@ std::vector<Pipeline*> Ingestor::pipelines() const {
   std::vector<Pipeline*> pipelines;
   for (const auto& [label, pipeline] : pipelines_) pipelines.push_back(pipeline.get());
   return pipelines;
+}
+
+std::vector<Pipeline*> Ingestor::leaving() const {
+  MutexLock lock(mutex_);
+  std::vector<Pipeline*> leaving;
+  for (const Leaving& one : leaving_) {
+    if (!one.pipeline->drained()) leaving.push_back(one.pipeline.get());
+  }
+  return leaving;
+}
+
+bool Ingestor::RowsWait(const Target* target) const {
+  std::vector<Pipeline*> all = pipelines();
+  for (Pipeline* pipeline : leaving()) all.push_back(pipeline);
+  return std::any_of(all.begin(), all.end(), [target](const Pipeline* pipeline) {
+    return &pipeline->target() == target && pipeline->status().queued_rows > 0;
+  });
 }
 
 std::vector<const Target*> Ingestor::targets() const {

@@ -70,8 +70,8 @@ class Ingestor {
   // refuses rows with NOT_FOUND and is drained in the background. One whose rule is another refuses
   // rows with UNAVAILABLE until its pipeline is drained and made anew with the same journal;
   // without a journal it is drained for `drain_max` at most. A rule's target exists, and a table's
-  // `journal` is as it was. One call at a time.
-  void Apply(Rules rules, Duration drain_max);
+  // `journal` is as it was. One call at a time. UNAVAILABLE: draining, and not all of it was done.
+  absl::Status Apply(Rules rules, Duration drain_max);
 
   // The pipeline of a table, by `table` or `target/table`. It lives as long as the ingestor.
   // NOT_FOUND, INVALID_ARGUMENT (no table's name), RESOURCE_EXHAUSTED (more than tables_max),
@@ -80,6 +80,8 @@ class Ingestor {
 
   // Sorted by label.
   std::vector<Pipeline*> pipelines() const;
+  // Of tables that were removed: rows of theirs are still being written.
+  std::vector<Pipeline*> leaving() const;
   std::vector<const Target*> targets() const;
   Budget& budget() { return *resources_.memory; }
 
@@ -106,6 +108,7 @@ class Ingestor {
   bool IsListed(std::string_view table) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsLeaving(std::string_view table) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Pipeline*> MakeUnlisted(TableRule rule);
+  bool RowsWait(const Target* target) const;
   std::unique_ptr<Pipeline> NewPipeline(TableRule rule);
   absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule);
   absl::StatusOr<std::unique_ptr<DeadLetters>> OpenLetters(const TableRule& rule);

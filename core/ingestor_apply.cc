@@ -23,12 +23,12 @@ bool FollowsRule(const Pipeline& pipeline, const Pipeline::Options& rule) {
 
 }  // namespace
 
-void Ingestor::Apply(Rules rules, Duration drain_max) {
+absl::Status Ingestor::Apply(Rules rules, Duration drain_max) {
   std::vector<Renewal> renewals;
   {
     MutexLock lock(mutex_);
     while (!making_.empty()) made_.Wait(mutex_);
-    if (draining_) return;
+    if (draining_) return absl::UnavailableError("the daemon is stopping");
     applying_ = true;
     rules_ = std::move(rules);
     renewals = TakeChanges();
@@ -45,6 +45,7 @@ void Ingestor::Apply(Rules rules, Duration drain_max) {
   MutexLock lock(mutex_);
   applying_ = false;
   made_.NotifyAll();
+  return draining_ ? absl::UnavailableError("the daemon is stopping") : absl::OkStatus();
 }
 
 // Sorts all pipelines by what the rules, which are new, say of them. Until they are replaced, those
@@ -100,19 +101,22 @@ void Ingestor::Leave(std::unique_ptr<Pipeline> pipeline) {
 
 void Ingestor::DrainRemoved(Pipeline* pipeline) const {
   const std::string& label = pipeline->options().label;
-  Log(LogLevel::kInfo, "a table was removed; what is queued is written", {{"table", label}});
-  pipeline->Drain(resources_.clock->Now() + kRemoveMax);
-  const uint64_t rows = pipeline->status().queued_rows;
+  Log(LogLevel::kInfo, "a table was removed; its rows are written before it goes",
+      {{"table", label}});
+  pipeline->Drain(resources_.clock->Now() + kRemoveMax, Pipeline::LeftRows::kAreWritten);
   if (!pipeline->has_journal()) {
-    Log(LogLevel::kInfo, "a removed table is drained", {{"table", label}});
+    Log(LogLevel::kInfo, "a removed table is drained",
+        {{"table", label}, {"rows_lost", absl::StrCat(pipeline->status().lost_rows)}});
     return;
   }
+  const bool all = pipeline->all_committed();
   const std::string directory =
       absl::StrCat(options_.journal_root, "/",
                    JournalDirectoryName({pipeline->target().name(), pipeline->options().table}));
-  Log(rows == 0 ? LogLevel::kInfo : LogLevel::kWarning,
-      "a removed table is drained; its journal is kept",
-      {{"table", label}, {"rows_left", absl::StrCat(rows)}, {"journal", directory}});
+  Log(all ? LogLevel::kInfo : LogLevel::kWarning,
+      all ? "a removed table is drained; its journal is kept"
+          : "a removed table is not drained: its journal is kept, with rows that are not written",
+      {{"table", label}, {"journal", directory}});
 }
 
 void Ingestor::Renew(Renewal renewal, Duration drain_max) {

@@ -123,7 +123,15 @@ Metrics::Metrics(const Options& options, Clock* clock)
                             "Connections open to the target.", options.environment)),
       buffer_(Register(registry_, prometheus::BuildGauge(), "batchsql_buffer_utilization",
                        "Buffered bytes divided by the buffer's limit, 0 to 1.",
-                       options.environment)) {}
+                       options.environment)),
+      reload_successful_(
+          Register(registry_, prometheus::BuildGauge(), "batchsql_config_last_reload_successful",
+                   "1 when the configuration was taken over at the last SIGHUP, 0 when it was bad "
+                   "and changed nothing; 1 before the first.",
+                   options.environment)
+              .Add({})) {
+  reload_successful_.Set(1);
+}
 
 prometheus::Labels Metrics::TargetLabels(const std::string& database) const {
   return {{"database", database}, {"test_name", options_.test_name}};
@@ -167,6 +175,8 @@ void Metrics::SetBufferProbe(std::function<double()> probe) {
   MutexLock lock(mutex_);
   buffer_probe_ = std::move(probe);
 }
+
+void Metrics::SetReloadSuccessful(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
 
 // The probes take locks of their own, so they are called without ours. Series are never removed.
 void Metrics::Refresh() {

@@ -95,6 +95,9 @@ class Metrics {
   // The share of the memory budget in use, 0–1, read at each Expose.
   void SetBufferProbe(std::function<double()> probe);
 
+  // What came of the last try to read the configuration anew; true before the first.
+  void SetReloadSuccessful(bool successful);
+
   // Everything, in Prometheus' text format 0.0.4.
   std::string Expose();
 
@@ -127,6 +130,7 @@ class Metrics {
   prometheus::Family<prometheus::Gauge>& memory_;
   prometheus::Family<prometheus::Gauge>& connections_;
   prometheus::Family<prometheus::Gauge>& buffer_;
+  prometheus::Gauge& reload_successful_;
 
   Mutex mutex_;
   std::map<std::string, TargetSeries> targets_ ABSL_GUARDED_BY(mutex_);

@@ -119,15 +119,16 @@ void Pipeline::Refuse(absl::Status reason) {
   refusal_ = std::move(reason);
 }
 
-void Pipeline::Drain(TimePoint deadline) {
+void Pipeline::Drain(TimePoint deadline, LeftRows left) {
   std::vector<std::thread> flushers;
   {
     MutexLock lock(mutex_);
-    if (draining_) return;
     drain_deadline_ = std::min(drain_deadline_, deadline);
-    draining_ = true;
-    flushers.swap(flushers_);
     wake_.NotifyAll();
+    if (draining_) return;
+    draining_ = true;
+    drains_left_ = left == LeftRows::kAreWritten;
+    flushers.swap(flushers_);
   }
   for (std::thread& flusher : flushers) flusher.join();
   if (journal_ != nullptr) {
@@ -144,6 +145,16 @@ void Pipeline::EndDrainBy(TimePoint deadline) {
   MutexLock lock(mutex_);
   drain_deadline_ = std::min(drain_deadline_, deadline);
   wake_.NotifyAll();
+}
+
+bool Pipeline::drained() const {
+  MutexLock lock(mutex_);
+  return drained_;
+}
+
+bool Pipeline::all_committed() const {
+  MutexLock lock(mutex_);
+  return next_lsn_ == 1 || (window_.has_value() && window_->frontier() + 1 >= next_lsn_);
 }
 
 absl::Status Pipeline::ClosedStatus() const {
@@ -262,12 +273,14 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
 }
 
 // A drain waits for flushes under way: what they cannot write in parts comes back to the queue.
-// What an outage left in the journal is not waited for.
+// What an outage left in the journal is only waited for where the drain says so.
 bool Pipeline::MayStop(TimePoint now) const {
   if (!draining_) return false;
   if (now >= drain_deadline_) return true;
-  const bool idle = batcher_.empty() && syncing_rows_ == 0 && flushing_ == 0 && !reading_back_;
-  return idle && (left_.empty() || !window_.has_value());
+  const bool at_work = flushing_ > 0 || reading_back_;
+  if (status_.state == PipelineState::kStopped) return !at_work;  // nothing is written any more
+  const bool idle = batcher_.empty() && syncing_rows_ == 0 && !at_work;
+  return idle && (left_.empty() || (!window_.has_value() && !drains_left_));
 }
 
 bool Pipeline::MustReadBack() const {

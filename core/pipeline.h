@@ -135,14 +135,20 @@ class Pipeline {
 
   // Refuses every later request for this reason, repeated ones too. What is queued is written.
   void Refuse(absl::Status reason);
+  // Whether a drain waits for a database that is away, for what is only in the journal.
+  enum class LeftRows : uint8_t { kStay, kAreWritten };
   // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE
   // (a journal keeps it for the next start), ends the threads, and lets the journal's and the
-  // letters' files go. A second call does nothing, and does not wait for the first.
-  void Drain(TimePoint deadline);
+  // letters' files go. A second call only brings the deadline forward, and does not wait.
+  void Drain(TimePoint deadline, LeftRows left = LeftRows::kStay);
   // Brings the deadline of a drain forward, whether it is under way or comes later.
   void EndDrainBy(TimePoint deadline);
 
   PipelineStatus status() const;
+  // The end of Drain: no row is written any more.
+  bool drained() const;
+  // Of all that was ever accepted; false also where that is not known.
+  bool all_committed() const;
 
  private:
   struct OpenRequest {
@@ -158,7 +164,7 @@ class Pipeline {
     bool stop = false;
   };
   // LSNs that are in the journal only: [next, through].
-  struct LeftRows {
+  struct LeftRange {
     Lsn next = 1;
     Lsn through = 0;
     bool empty() const { return next > through; }
@@ -270,7 +276,7 @@ class Pipeline {
   Lsn recovered_counted_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, what the status counts
   uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
   uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // by this process
-  LeftRows left_ ABSL_GUARDED_BY(mutex_);
+  LeftRange left_ ABSL_GUARDED_BY(mutex_);
   bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);
   CommitWaiters unsynced_repeats_ ABSL_GUARDED_BY(mutex_);  // of requests that are being synced
@@ -283,6 +289,7 @@ class Pipeline {
   std::string stop_reason_ ABSL_GUARDED_BY(mutex_);
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // OK: none
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool drains_left_ ABSL_GUARDED_BY(mutex_) = false;
   bool drained_ ABSL_GUARDED_BY(mutex_) = false;  // nobody answers receipts any more
   TimePoint drain_deadline_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();
   std::vector<std::thread> flushers_ ABSL_GUARDED_BY(mutex_);

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "config/reload.h"
 #include "core/log.h"
 #include "server/executor_factory.h"
@@ -134,7 +136,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
 
 absl::Status Daemon::Listen(const Options& options) {
   absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start(options.grpc.listen.ToString(), limits_, ingestor_);
+      GrpcServer::Start(options.grpc.listen.ToString(), limits_, last_reload_, ingestor_);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
@@ -156,7 +158,30 @@ absl::Status Daemon::Listen(const Options& options) {
   return absl::OkStatus();
 }
 
-void Daemon::Reload(Options fresh) {
+void Daemon::Reload(absl::StatusOr<Options> fresh) {
+  if (!fresh.ok()) {
+    ReportFailedReload(fresh.status());
+    return;
+  }
+  const std::chrono::milliseconds drain_max(fresh->shutdown.grace_ms);
+  LastReload::Outcome outcome;
+  outcome.ignored_keys = TakeOver(*std::move(fresh));
+  Ingestor::Rules rules;
+  {
+    MutexLock lock(mutex_);
+    rules = MakeRules(options_);
+  }
+  if (absl::Status status = ingestor_.Apply(std::move(rules), drain_max); !status.ok()) {
+    Log(LogLevel::kInfo, "the reload ends", {{"reason", std::string(status.message())}});
+    return;
+  }
+  metrics_.SetReloadSuccessful(true);
+  last_reload_.Set(std::move(outcome));
+  Log(LogLevel::kInfo, "the configuration is reloaded");
+}
+
+// Everything but the tables. Returns the keys whose new values need a restart.
+std::vector<std::string> Daemon::TakeOver(Options fresh) {
   ReloadedOptions reloaded;
   {
     MutexLock lock(mutex_);
@@ -173,7 +198,19 @@ void Daemon::Reload(Options fresh) {
   disk_.SetBytesMax(options.limits.journal_bytes_max);
   letters_.budget().SetBytesMax(options.limits.letters_bytes_max);
   limits_.Set(MakeLimits(options.limits));
-  ingestor_.Apply(MakeRules(options), std::chrono::milliseconds(options.shutdown.grace_ms));
+  return std::move(reloaded.ignored);
+}
+
+// On one line, however much is wrong with the file.
+void Daemon::ReportFailedReload(const absl::Status& reason) {
+  const std::vector<std::string> lines =
+      absl::StrSplit(std::string(reason.message()), '\n', absl::SkipEmpty());
+  LastReload::Outcome outcome;
+  outcome.error = absl::StrJoin(lines, "; ");
+  Log(LogLevel::kError, "the configuration is not reloaded; nothing has changed",
+      {{"reason", outcome.error}});
+  metrics_.SetReloadSuccessful(false);
+  last_reload_.Set(std::move(outcome));
 }
 
 std::chrono::milliseconds Daemon::shutdown_grace() const {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@
 #include "server/data_directory.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
+#include "server/last_reload.h"
 #include "server/live_limits.h"
 
 namespace batchsql {
@@ -31,8 +33,9 @@ class Daemon {
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Options& options);
 
   // Serves by other options from here on, as far as no restart is needed; the log names what waits
-  // for one. Returns when it does. Called by one thread at a time.
-  void Reload(Options fresh);
+  // for one. Returns when it does. An error, which says what is wrong with the file, changes
+  // nothing and is reported. Called by one thread at a time.
+  void Reload(absl::StatusOr<Options> fresh);
 
   // Turns readiness off, refuses new rows, flushes what is queued within shutdown.grace_ms, answers
   // every request, and closes the listeners.
@@ -43,6 +46,8 @@ class Daemon {
   Daemon(const Options& options, DataDirectory directory);
   absl::Status Listen(const Options& options);
   absl::Status Readiness() const;
+  std::vector<std::string> TakeOver(Options fresh);
+  void ReportFailedReload(const absl::Status& reason);
 
   const DataDirectory directory_;
   SystemClock clock_;
@@ -51,6 +56,7 @@ class Daemon {
   DiskBudget disk_;
   LetterSpace letters_;
   LiveLimits limits_;
+  LastReload last_reload_;
   Ingestor ingestor_;
   std::atomic<bool> ready_{false};
   std::unique_ptr<GrpcServer> grpc_;

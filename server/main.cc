@@ -12,7 +12,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/str_split.h"
 #include "config/describe.h"
 #include "config/loader.h"
 #include "core/log.h"
@@ -80,33 +79,19 @@ absl::StatusOr<Options> ReadOptions(const std::string& config) {
   return config.empty() ? DefaultOptions() : LoadFile(config, Environment);
 }
 
-void Reload(const std::string& config, Daemon* daemon) {
-  Log(LogLevel::kInfo, "reloading the configuration", {{"file", config}});
-  absl::StatusOr<Options> options = ReadOptions(config);
-  if (!options.ok()) {
-    for (const absl::string_view line : absl::StrSplit(options.status().message(), '\n')) {
-      if (!line.empty()) Log(LogLevel::kError, std::string(line));
-    }
-    Log(LogLevel::kError, "the configuration is not reloaded: nothing has changed");
-    return;
-  }
-  daemon->Reload(*std::move(options));
-  Log(LogLevel::kInfo, "the configuration is reloaded");
-}
-
 int Run(const std::string& config, const Options& options) {
   SetLogLevel(options.log.level);
   for (const std::string& warning : options.warnings) Log(LogLevel::kWarning, warning);
-  const sigset_t signals = AllSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
   if (!daemon.ok()) {
     Log(LogLevel::kError, "batchsqld cannot start",
         {{"reason", std::string(daemon.status().message())}});
     return kExitFailure;
   }
-  std::optional<Reloader> reloader(std::in_place, [&] { Reload(config, daemon->get()); });
+  std::optional<Reloader> reloader(std::in_place, [&] {
+    Log(LogLevel::kInfo, "reloading the configuration", {{"file", config}});
+    (*daemon)->Reload(ReadOptions(config));
+  });
   while (WaitForSignal() == SIGHUP) reloader->Request();
   Log(LogLevel::kInfo, "stopping; a second signal ends the daemon at once");
   const auto stop_max = (*daemon)->shutdown_grace() + kStopMargin;
@@ -133,6 +118,9 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kExitConfiguration;
   }
 
+  // Before the file is read: from here on a SIGHUP waits, and the file is read again.
+  const sigset_t signals = AllSignals();
+  if (!check) pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   const absl::StatusOr<Options> options = ReadOptions(config);
   if (!options.ok()) {
     const std::string message(options.status().message());

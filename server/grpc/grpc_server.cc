@@ -15,8 +15,8 @@
 namespace batchsql {
 
 struct GrpcServer::Impl {
-  Impl(const LiveLimits& limits, Ingestor& ingestor)
-      : ingest(ingestor, limits), admin(ingestor, limits) {}
+  Impl(const LiveLimits& limits, const LastReload& last_reload, Ingestor& ingestor)
+      : ingest(ingestor, limits), admin(ingestor, limits, last_reload) {}
 
   IngestService ingest;
   AdminService admin;
@@ -32,10 +32,11 @@ GrpcServer::~GrpcServer() {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string& listen,
                                                               const LiveLimits& limits,
+                                                              const LastReload& last_reload,
                                                               Ingestor& ingestor) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto impl = std::make_unique<Impl>(limits, ingestor);
+  auto impl = std::make_unique<Impl>(limits, last_reload, ingestor);
   grpc::ServerBuilder builder;
   builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &impl->port);
   builder.RegisterService(&impl->ingest);

@@ -19,17 +19,36 @@ class ApplyTest {
   // Table `events`, with a journal, whose batches only close when somebody asks for it.
   ApplyTest() {
     for (const char* folder : {"data", "data/journal"}) REQUIRE(env.MakeDirectory(folder).ok());
+    rules = {{Rule("events")}, std::nullopt, 10};
+    Start(&metrics);
+  }
+  ~ApplyTest() { database.Release(); }
+
+  void Start(Metrics* its_metrics) {
     Ingestor::Options options;
-    options.rules = rules = {{Rule("events")}, std::nullopt, 10};
+    options.rules = rules;
     options.journal_root = "data/journal";
     std::vector<std::unique_ptr<Target>> targets;
     targets.push_back(
         std::make_unique<Target>("one", "fake", 2, [this] { return database.MakeExecutor(); }));
     ingestor =
         std::make_unique<Ingestor>(std::move(options), std::move(targets),
-                                   Ingestor::Resources{&env, &disk, &budget, &metrics, &clock});
+                                   Ingestor::Resources{&env, &disk, &budget, its_metrics, &clock});
   }
-  ~ApplyTest() { database.Release(); }
+
+  // A daemon that finds this row in the journal of `events`.
+  void StartWithRowLeft(int64_t id) {
+    database.Hold();
+    database.ThenFail(ErrorClass::kRetry);
+    REQUIRE(Submit(Opened("events"), id).ok());
+    clock.Advance(2 * kLong);
+    database.AwaitHeld(1);
+    std::thread drain([this] { ingestor->Drain(clock.Now()); });
+    database.Release();
+    drain.join();
+    ingestor.reset();
+    Start(&later_metrics);
+  }
 
   static Ingestor::TableRule Rule(const std::string& table) {
     Ingestor::TableRule rule;
@@ -42,7 +61,7 @@ class ApplyTest {
 
   void Apply(std::vector<Ingestor::TableRule> tables) {
     rules.tables = std::move(tables);
-    ingestor->Apply(rules, kLong);
+    applied = ingestor->Apply(rules, kLong);
   }
 
   // The table's pipeline, with its columns known.
@@ -82,10 +101,12 @@ class ApplyTest {
   FaultyEnv env;
   FakeDatabase database{TestTableAB()};
   Metrics metrics{{}, &clock};
+  Metrics later_metrics{{}, &clock};
   Budget budget{1'000'000};
   DiskBudget disk{1 << 30};
   Answers answers;
   Ingestor::Rules rules;
+  absl::Status applied;
   std::unique_ptr<Ingestor> ingestor;
 };
 
@@ -93,6 +114,7 @@ TEST_CASE_METHOD(ApplyTest, "A table that is added is served at once, and the ot
   Pipeline* const events = *ingestor->Find("events");
   CHECK(FindError("logs").code() == StatusCode::kNotFound);
   Apply({Rule("events"), Rule("logs")});
+  CHECK(applied.ok());
   CHECK(ingestor->Find("logs").ok());
   CHECK(*ingestor->Find("events") == events);
   CHECK(ingestor->pipelines().size() == 2);
@@ -111,9 +133,12 @@ TEST_CASE_METHOD(ApplyTest, "A removed table refuses rows and writes what is que
   CHECK_THAT(std::string(refused.message()), Catch::Contains("was removed"));
   database.AwaitHeld(1);
   CHECK_FALSE(answers.Has("1"));
+  CHECK(ingestor->leaving() == std::vector<Pipeline*>{events});
   database.Release();
   CHECK(answers.Await("1").status.ok());
   ingestor->Drain(clock.Now());
+  CHECK(ingestor->leaving().empty());
+  CHECK(events->all_committed());
   CHECK(database.table() == std::vector<std::string>{"id=1"});
 }
 
@@ -129,6 +154,32 @@ TEST_CASE_METHOD(ApplyTest, "A stop does not wait for a removed table's rows bey
   drain.join();
   CHECK(answers.Await("1").status.code() == StatusCode::kUnavailable);
   CHECK(events->status().queued_rows == 1);  // in its journal
+  CHECK_FALSE(events->all_committed());
+}
+
+TEST_CASE_METHOD(ApplyTest, "A removed table waits for its database with what is in the journal") {
+  StartWithRowLeft(1);
+  database.SetDescribed(absl::UnavailableError("away"));
+  Pipeline* const events = Opened("events");
+  Apply({});
+  CHECK(ingestor->leaving() == std::vector<Pipeline*>{events});
+  database.SetDescribed(TestTableAB());
+  clock.Advance(std::chrono::minutes(1));
+  database.AwaitWrites(2);
+  ingestor->Drain(clock.Now() + kLong);
+  CHECK(database.table() == std::vector<std::string>{"id=1"});
+  CHECK(events->all_committed());
+}
+
+TEST_CASE_METHOD(ApplyTest, "A removed table whose pipeline stopped is not waited for") {
+  StartWithRowLeft(1);
+  Pipeline* const events = *ingestor->Find("events");
+  database.SetSlots(events->id(), {{0, 99, NewUuid(), 0, 0, 0, 0}});  // somebody else's
+  CHECK(Opened("events")->status().state == PipelineState::kStopped);
+  Apply({});
+  ingestor->Drain(clock.Now() + kLong);
+  CHECK(database.table().empty());
+  CHECK_FALSE(events->all_committed());
 }
 
 TEST_CASE_METHOD(ApplyTest, "A table that comes back has its journal and its series again") {
@@ -222,6 +273,7 @@ TEST_CASE_METHOD(ApplyTest, "Tables that are not listed follow the rule for them
 TEST_CASE_METHOD(ApplyTest, "Nothing is made when the daemon stops meanwhile") {
   ingestor->Drain(clock.Now());
   Apply({Rule("events"), Rule("logs")});
+  CHECK(applied.code() == StatusCode::kUnavailable);
   CHECK(FindError("logs").code() == StatusCode::kUnavailable);
 }
 
