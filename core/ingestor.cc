@@ -246,7 +246,10 @@ void Ingestor::Drain(TimePoint deadline) {
   {
     MutexLock lock(mutex_);
     draining_ = true;
-    for (const auto& [label, pipeline] : pipelines_) drained.push_back(pipeline.get());
+    for (const auto& [label, pipeline] : pipelines_) {
+      drained.push_back(pipeline.get());
+      pipeline->EndDrainBy(deadline);  // where Apply drains it already
+    }
     for (const Leaving& leaving : leaving_) leaving.pipeline->EndDrainBy(deadline);
   }
   std::vector<std::thread> drains;

@@ -123,12 +123,12 @@ void Pipeline::Drain(TimePoint deadline, LeftRows left) {
   std::vector<std::thread> flushers;
   {
     MutexLock lock(mutex_);
-    drain_deadline_ = std::min(drain_deadline_, deadline);
-    wake_.NotifyAll();
     if (draining_) return;
+    drain_deadline_ = std::min(drain_deadline_, deadline);
     draining_ = true;
     drains_left_ = left == LeftRows::kAreWritten;
     flushers.swap(flushers_);
+    wake_.NotifyAll();
   }
   for (std::thread& flusher : flushers) flusher.join();
   if (journal_ != nullptr) {

@@ -139,7 +139,7 @@ class Pipeline {
   enum class LeftRows : uint8_t { kStay, kAreWritten };
   // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE
   // (a journal keeps it for the next start), ends the threads, and lets the journal's and the
-  // letters' files go. A second call only brings the deadline forward, and does not wait.
+  // letters' files go. A second call does nothing, and does not wait for the first.
   void Drain(TimePoint deadline, LeftRows left = LeftRows::kStay);
   // Brings the deadline of a drain forward, whether it is under way or comes later.
   void EndDrainBy(TimePoint deadline);
