@@ -118,19 +118,23 @@ def test_a_changed_linger_takes_over_the_queued_rows(database, serve):
 class Producer:
     """Writes one row after another, numbered; UNAVAILABLE is answered by the same request again."""
 
-    def __init__(self, client, table, number, ack):
+    def __init__(self, client, table, name, ack=api.DATABASE):
         self.written, self.retries, self.failure = 0, 0, None
-        self._write = lambda: client.write(table, rows(self.written + 1), ack=ack,
-                                           producer_id=f"p{number}", sequence=self.written + 1)
+        self._client, self._table = client, table
+        self._fields = {"producer_id": name, "ack": ack}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def _write(self):
+        self._client.write(self._table, rows(self.written + 1), sequence=self.written + 1,
+                           **self._fields)
+        self.written += 1
 
     def _run(self):
         while not self._stop.is_set():
             try:
                 self._write()
-                self.written += 1
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.UNAVAILABLE:
                     self.failure = error
@@ -147,6 +151,32 @@ class Producer:
         self._thread.join()
 
 
+class StreamProducer(Producer):
+    """The same over streams, with a window of requests whose commit is not known yet; a new stream
+    repeats them."""
+
+    WINDOW = 20
+
+    def _write(self):
+        window, over = threading.Semaphore(self.WINDOW), threading.Event()
+
+        def requests(number):
+            while window.acquire() and not self._stop.is_set() and not over.is_set():
+                number += 1
+                yield api.request(self._table, rows(number), kind=api.pb.WriteStreamRequest,
+                                  sequence=number, **self._fields)
+
+        call = self._client.ingest.WriteStream(requests(self.written), timeout=api.DEADLINE)
+        try:
+            for response in call:
+                while self.written < response.committed_through:
+                    self.written += 1
+                    window.release()
+        finally:
+            over.set()
+            window.release()
+
+
 def stored(database, table):
     return sorted(int(i) for i, in database.query(f"SELECT id FROM {table}"))
 
@@ -154,9 +184,11 @@ def stored(database, table):
 def test_no_row_is_lost_or_doubled_under_load(database, serve):
     changed, stays, added, removed = (database.create(UNKEYED) for _ in range(4))
     daemon, client = serve(database, changed, stays, removed)
-    producers = [Producer(client, table, number, ack)
+    producers = [kind(client, table, f"p{number}", ack)
                  for table in (changed, stays, removed)
-                 for number, ack in enumerate((api.DATABASE, api.JOURNAL))]
+                 for number, (kind, ack) in enumerate(((StreamProducer, api.DATABASE),
+                                                       (Producer, api.JOURNAL)))]
+    leaving = []
 
     def step(act, *arguments):
         act(daemon, *arguments)
@@ -166,7 +198,7 @@ def test_no_row_is_lost_or_doubled_under_load(database, serve):
     try:
         step(lambda *_: None)
         step(reload, config_of(database, changed, stays, removed, added))
-        producers.append(Producer(client, added, 1, api.DATABASE))
+        producers.append(Producer(client, added, "p1"))
         leaving = [producers.pop(4), producers.pop(4)]
         step(reload, config_of(database, changed, stays, added))
         for linger in (0, 7):
