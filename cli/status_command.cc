@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "batchsql/v1/admin.grpc.pb.h"
 #include "batchsql/v1/ingest.grpc.pb.h"
 #include "cli/call.h"
@@ -50,10 +51,21 @@ void PrintTables(const v1::StatusResponse& status) {
   std::fputs(table.Text().c_str(), stdout);
 }
 
+// What an operator must know of the configuration; nothing where all is well.
+void PrintConfiguration(const v1::ConfigurationStatus& configuration) {
+  if (!configuration.error().empty()) {
+    std::printf("the configuration was not reloaded: %s\n\n", configuration.error().c_str());
+  }
+  if (configuration.ignored_keys().empty()) return;
+  std::printf("new values wait for a restart: %s\n\n",
+              absl::StrJoin(configuration.ignored_keys(), ", ").c_str());
+}
+
 void PrintStatus(const v1::StatusResponse& status) {
   std::printf("batchsqld %s, up %s, %s of %s buffered\n\n", status.version().c_str(),
               Duration(status.uptime_seconds()).c_str(), Mebibytes(status.buffered_bytes()).c_str(),
               Mebibytes(status.buffered_bytes_max()).c_str());
+  PrintConfiguration(status.configuration());
   PrintTargets(status);
   PrintTables(status);
 }

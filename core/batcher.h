@@ -26,6 +26,8 @@ struct BatchLimits {
   uint64_t rows_max = 10'000;
   uint64_t bytes_max = uint64_t{8} << 20;
   Duration linger = std::chrono::milliseconds(20);
+
+  bool operator==(const BatchLimits&) const = default;
 };
 
 // The queue of a pipeline and the rule by which a batch closes: on rows, bytes or age. Pure: no

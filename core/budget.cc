@@ -111,6 +111,19 @@ void Budget::Close() {
   for (Waiter& waiter : waiters) waiter.callback({});
 }
 
+void Budget::SetBytesMax(uint64_t bytes_max) {
+  {
+    MutexLock lock(mutex_);
+    bytes_max_ = bytes_max;
+  }
+  GrantWaiters();
+}
+
+uint64_t Budget::bytes_max() const {
+  MutexLock lock(mutex_);
+  return bytes_max_;
+}
+
 uint64_t Budget::used_bytes() const {
   MutexLock lock(mutex_);
   return used_;

@@ -55,8 +55,11 @@ class Budget {
   // Lets everybody who waits go, now and later.
   void Close();
 
+  // From here on; what is held already may pass it.
+  void SetBytesMax(uint64_t bytes_max);
+
   uint64_t used_bytes() const;
-  uint64_t bytes_max() const { return bytes_max_; }
+  uint64_t bytes_max() const;
 
  private:
   struct Waiter {
@@ -73,8 +76,8 @@ class Budget {
   void GrantWaiters();
   std::optional<Granted> NextGranted();
 
-  const uint64_t bytes_max_;
   mutable Mutex mutex_;
+  uint64_t bytes_max_ ABSL_GUARDED_BY(mutex_);
   uint64_t used_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t next_ticket_ ABSL_GUARDED_BY(mutex_) = 1;
   std::deque<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);

@@ -19,6 +19,16 @@ void DiskBudget::Release(uint64_t bytes) {
   used_ -= bytes;
 }
 
+void DiskBudget::SetBytesMax(uint64_t bytes_max) {
+  MutexLock lock(mutex_);
+  bytes_max_ = bytes_max;
+}
+
+uint64_t DiskBudget::bytes_max() const {
+  MutexLock lock(mutex_);
+  return bytes_max_;
+}
+
 uint64_t DiskBudget::used_bytes() const {
   MutexLock lock(mutex_);
   return used_;

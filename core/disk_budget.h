@@ -18,12 +18,14 @@ class DiskBudget {
   // budget.
   void Add(uint64_t bytes);
 
-  uint64_t bytes_max() const { return bytes_max_; }
+  // From here on; what is used already may pass it.
+  void SetBytesMax(uint64_t bytes_max);
+  uint64_t bytes_max() const;
   uint64_t used_bytes() const;
 
  private:
-  const uint64_t bytes_max_;
   mutable Mutex mutex_;
+  uint64_t bytes_max_ ABSL_GUARDED_BY(mutex_);
   uint64_t used_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "core/ingestor.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -27,20 +28,15 @@ std::map<std::string, std::unique_ptr<Target>> ByName(
 
 Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets,
                    const Resources& resources)
-    : options_(std::move(options)), targets_(ByName(std::move(targets))), resources_(resources) {
+    : options_(std::move(options)),
+      targets_(ByName(std::move(targets))),
+      resources_(resources),
+      rules_(options_.rules) {
   for (const auto& [name, target] : targets_) {
     const Target* observed = target.get();
     resources_.metrics->AddTarget(
         name, {[observed] { return observed->connections(); },
-               [this, observed] {
-                 for (Pipeline* pipeline : pipelines()) {
-                   if (&pipeline->target() == observed && pipeline->status().queued_rows > 0) {
-                     return true;
-                   }
-                 }
-                 return false;
-               },
-               target->connections_max()});
+               [this, observed] { return RowsWait(observed); }, target->connections_max()});
   }
   resources_.metrics->registry().AddCollector([this] {
     return CollectPipelines(pipelines(), *resources_.metrics, resources_.disk->bytes_max());
@@ -48,12 +44,14 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
   resources_.metrics->SetBufferProbe([memory = resources_.memory] {
     return static_cast<double>(memory->used_bytes()) / static_cast<double>(memory->bytes_max());
   });
-  for (const TableRule& rule : options_.tables) {
+  for (const TableRule& rule : options_.rules.tables) {
     std::unique_ptr<Pipeline> pipeline = NewPipeline(rule);
     MutexLock lock(mutex_);
     pipelines_.emplace(rule.options.label, std::move(pipeline));
   }
 }
+
+Ingestor::~Ingestor() { Drain(resources_.clock->Now()); }
 
 absl::StatusOr<std::unique_ptr<Journal>> Ingestor::OpenJournal(const TableRule& rule) {
   if (!rule.journal || options_.journal_root.empty()) return nullptr;
@@ -96,6 +94,7 @@ std::unique_ptr<Pipeline> Ingestor::NewPipeline(TableRule rule) {
 void Ingestor::OpenAll() {
   OpenLeftJournals();
   for (Pipeline* pipeline : pipelines()) {
+    if (pipeline->status().state != PipelineState::kOpening) continue;
     pipeline->Open({}, [](const absl::StatusOr<Pipeline::Schema>&) {});
   }
 }
@@ -109,7 +108,8 @@ void Ingestor::OpenLeftJournals() {
     const std::optional<JournalOwner> owner = ParseJournalDirectoryName(name);
     if (owner.has_value()) {
       const std::string table = absl::StrCat(owner->target, "/", owner->table.ToString());
-      if (Find(table).ok()) continue;
+      const absl::Status found = Find(table).status();
+      if (found.ok() || absl::IsUnavailable(found)) continue;
     }
     Log(LogLevel::kWarning,
         "a journal is left that no table of the configuration names; it is kept",
@@ -132,15 +132,22 @@ Pipeline* Ingestor::FindMade(std::string_view table) const {
 }
 
 absl::StatusOr<Pipeline*> Ingestor::Find(std::string_view table) {
-  absl::StatusOr<TableRule> rule;
+  TableRule rule;
   {
     MutexLock lock(mutex_);
-    if (draining_) return absl::UnavailableError("the daemon is stopping");
-    if (Pipeline* found = FindMade(table); found != nullptr) return found;
-    rule = UnlistedRule(table);
+    while (true) {
+      if (draining_) return absl::UnavailableError("the daemon is stopping");
+      if (Pipeline* found = FindMade(table); found != nullptr) return found;
+      absl::StatusOr<TableRule> unlisted = UnlistedRule(table);
+      if (!unlisted.ok()) return unlisted.status();
+      if (making_.insert(unlisted->options.label).second) {
+        rule = *std::move(unlisted);
+        break;
+      }
+      made_.Wait(mutex_);
+    }
   }
-  if (!rule.ok()) return rule.status();
-  return MakeUnlisted(*std::move(rule));
+  return MakeUnlisted(std::move(rule));
 }
 
 absl::StatusOr<Ingestor::TableRule> Ingestor::UnlistedRule(std::string_view table) const {
@@ -150,32 +157,56 @@ absl::StatusOr<Ingestor::TableRule> Ingestor::UnlistedRule(std::string_view tabl
   const absl::StatusOr<TableName> name =
       ParseTableName(has_target ? table.substr(slash + 1) : table);
   if (!name.ok()) return name.status();
-  if (!options_.any_table.has_value() ||
-      (has_target && table.substr(0, slash) != options_.any_table->target)) {
-    return absl::NotFoundError(
-        absl::StrCat("the configuration has no table ", AsAbsl(table), " and no rule `*` for it"));
+  if (IsListed(table)) {
+    return absl::UnavailableError("the table is being opened by a new configuration; try again");
   }
-  if (pipelines_.size() + making_.size() >= options_.tables_max) {
-    return NoneLeft(absl::StrCat("the daemon serves limits.tables_max = ", options_.tables_max,
+  if (!rules_.any_table.has_value() ||
+      (has_target && table.substr(0, slash) != rules_.any_table->target)) {
+    return absl::NotFoundError(
+        IsLeaving(table)
+            ? absl::StrCat("table ", AsAbsl(table), " was removed from the configuration")
+            : absl::StrCat("the configuration has no table ", AsAbsl(table),
+                           " and no rule `*` for it"));
+  }
+  if (pipelines_.size() + making_.size() >= rules_.tables_max) {
+    return NoneLeft(absl::StrCat("the daemon serves limits.tables_max = ", rules_.tables_max,
                                  " tables already"));
   }
-  TableRule rule = *options_.any_table;
-  // By its short name, unless that is another target's table.
-  const std::string short_name = name->ToString();
-  rule.options.label = pipelines_.contains(short_name) ? std::string(table) : short_name;
+  TableRule rule = *rules_.any_table;
+  rule.options.label = UnlistedLabel(*name);
   rule.options.table = *name;
   return rule;
+}
+
+// The short name, unless that is another target's table.
+std::string Ingestor::UnlistedLabel(const TableName& table) const {
+  const std::string name = table.ToString();
+  for (const TableRule& rule : rules_.tables) {
+    if (rule.options.label == name) return absl::StrCat(rules_.any_table->target, "/", name);
+  }
+  return name;
+}
+
+bool Ingestor::IsListed(std::string_view table) const {
+  for (const TableRule& rule : rules_.tables) {
+    if (rule.options.label == table) return true;
+    if (absl::StrCat(rule.target, "/", rule.options.table.ToString()) == AsAbsl(table)) return true;
+  }
+  return false;
+}
+
+bool Ingestor::IsLeaving(std::string_view table) const {
+  for (const Leaving& leaving : leaving_) {
+    const std::string& label = leaving.pipeline->options().label;
+    if (label == table) return true;
+    if (absl::StrCat(leaving.pipeline->target().name(), "/", label) == AsAbsl(table)) return true;
+  }
+  return false;
 }
 
 // Files are opened without the lock: the other tables' rows go on.
 absl::StatusOr<Pipeline*> Ingestor::MakeUnlisted(TableRule rule) {
   const std::string label = rule.options.label;
-  {
-    MutexLock lock(mutex_);
-    while (making_.contains(label)) made_.Wait(mutex_);
-    if (Pipeline* found = FindMade(label); found != nullptr) return found;
-    making_.insert(label);
-  }
   std::unique_ptr<Pipeline> pipeline = NewPipeline(std::move(rule));
   MutexLock lock(mutex_);
   making_.erase(label);
@@ -192,6 +223,23 @@ std::vector<Pipeline*> Ingestor::pipelines() const {
   return pipelines;
 }
 
+std::vector<Pipeline*> Ingestor::leaving() const {
+  MutexLock lock(mutex_);
+  std::vector<Pipeline*> leaving;
+  for (const Leaving& one : leaving_) {
+    if (!one.pipeline->drained()) leaving.push_back(one.pipeline.get());
+  }
+  return leaving;
+}
+
+bool Ingestor::RowsWait(const Target* target) const {
+  std::vector<Pipeline*> all = pipelines();
+  for (Pipeline* pipeline : leaving()) all.push_back(pipeline);
+  return std::any_of(all.begin(), all.end(), [target](const Pipeline* pipeline) {
+    return &pipeline->target() == target && pipeline->status().queued_rows > 0;
+  });
+}
+
 std::vector<const Target*> Ingestor::targets() const {
   std::vector<const Target*> targets;
   for (const auto& [name, target] : targets_) targets.push_back(target.get());
@@ -199,15 +247,31 @@ std::vector<const Target*> Ingestor::targets() const {
 }
 
 void Ingestor::Drain(TimePoint deadline) {
+  std::vector<Pipeline*> drained;
   {
     MutexLock lock(mutex_);
     draining_ = true;
+    for (const auto& [label, pipeline] : pipelines_) {
+      drained.push_back(pipeline.get());
+      pipeline->EndDrainBy(deadline);  // where Apply drains it already
+    }
+    for (const Leaving& leaving : leaving_) leaving.pipeline->EndDrainBy(deadline);
   }
   std::vector<std::thread> drains;
-  for (Pipeline* pipeline : pipelines()) {
+  for (Pipeline* pipeline : drained) {
     drains.emplace_back([pipeline, deadline] { pipeline->Drain(deadline); });
   }
   for (std::thread& drain : drains) drain.join();
+  // Those that were being drained already.
+  std::vector<std::thread> leaving_drains;
+  {
+    MutexLock lock(mutex_);
+    while (applying_) made_.Wait(mutex_);
+    for (Leaving& leaving : leaving_) leaving_drains.push_back(std::move(leaving.drain));
+  }
+  for (std::thread& drain : leaving_drains) {
+    if (drain.joinable()) drain.join();
+  }
   resources_.memory->Close();
 }
 

@@ -7,7 +7,15 @@
 namespace batchsql {
 
 Metrics::Metrics(const Options& options, Clock* clock)
-    : options_(options), clock_(clock), registry_({options.prefix, options.environment}) {
+    : options_(options),
+      clock_(clock),
+      registry_({options.prefix, options.environment}),
+      reload_successful_(registry_.AddGauge(
+          {"batchsql_config_last_reload_successful",
+           "1 when the configuration was taken over at the last SIGHUP, 0 when it was bad and "
+           "changed nothing; 1 before the first."},
+          {})) {
+  reload_successful_.Set(1);
   registry_.AddCollector([this] {
     Refresh();
     return std::vector<prometheus::MetricFamily>();
@@ -60,15 +68,20 @@ double Metrics::IntegrityRate(const std::string& database) {
 
 PipelineMetrics* Metrics::AddPipeline(const std::string& database, const std::string& table) {
   MutexLock lock(mutex_);
-  pipelines_.push_back(std::make_unique<PipelineMetrics>(
-      registry_, PipelineLabels(database, table), clock_, targets_.at(database).activity.get()));
-  return pipelines_.back().get();
+  std::unique_ptr<PipelineMetrics>& known = pipelines_[{database, table}];
+  if (known == nullptr) {
+    known = std::make_unique<PipelineMetrics>(registry_, PipelineLabels(database, table), clock_,
+                                              targets_.at(database).activity.get());
+  }
+  return known.get();
 }
 
 void Metrics::SetBufferProbe(std::function<double()> probe) {
   MutexLock lock(mutex_);
   buffer_probe_ = std::move(probe);
 }
+
+void Metrics::SetReloadSuccessful(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
 
 // The probes take locks of their own, so they are called without ours. Series are never removed.
 void Metrics::Refresh() {
@@ -77,7 +90,7 @@ void Metrics::Refresh() {
   std::function<double()> buffer_probe;
   {
     MutexLock lock(mutex_);
-    for (const auto& pipeline : pipelines_) pipelines.push_back(pipeline.get());
+    for (const auto& [key, pipeline] : pipelines_) pipelines.push_back(pipeline.get());
     for (auto& [database, series] : targets_) targets.push_back(&series);
     buffer_probe = buffer_probe_;
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -32,7 +33,8 @@ class Metrics {
 
   Metrics(const Options& options, Clock* clock);
 
-  // Registers the series of a target, or of one of its pipelines, at 0. Each name once.
+  // Registers the series of a target, or of one of its pipelines, at 0. A target once; a pipeline
+  // that comes back goes on with its series.
   void AddTarget(const std::string& database, TargetProbe probe);
   PipelineMetrics* AddPipeline(const std::string& database, const std::string& table);
   // The share of the memory budget in use, 0–1, read at each Expose.
@@ -44,6 +46,8 @@ class Metrics {
   // For series of other parts of the process.
   MetricRegistry& registry() { return registry_; }
   prometheus::Labels PipelineLabels(const std::string& database, const std::string& table) const;
+  // What came of the last try to read the configuration anew; true before the first.
+  void SetReloadSuccessful(bool successful);
 
   // Everything, in Prometheus' text format 0.0.4.
   std::string Expose() { return registry_.Expose(); }
@@ -58,15 +62,17 @@ class Metrics {
     prometheus::Gauge* connections = nullptr;
     prometheus::Gauge* buffer = nullptr;
   };
+  using PipelineKey = std::pair<std::string, std::string>;  // database, table
   void Refresh();
 
   const Options options_;
   Clock* const clock_;
   MetricRegistry registry_;
+  prometheus::Gauge& reload_successful_;
 
   Mutex mutex_;
   std::map<std::string, TargetSeries> targets_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<PipelineMetrics>> pipelines_ ABSL_GUARDED_BY(mutex_);
+  std::map<PipelineKey, std::unique_ptr<PipelineMetrics>> pipelines_ ABSL_GUARDED_BY(mutex_);
   std::function<double()> buffer_probe_ ABSL_GUARDED_BY(mutex_);
 };
 

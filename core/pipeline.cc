@@ -9,6 +9,12 @@
 #include "core/strings.h"
 
 namespace batchsql {
+namespace {
+
+// For the journal's last mark, where nothing waits to be written.
+constexpr std::chrono::seconds kCloseMax{10};
+
+}  // namespace
 
 std::string_view PipelineStateName(PipelineState state) {
   switch (state) {
@@ -126,26 +132,63 @@ Duration Pipeline::OldestAge() const {
   return std::max(Duration(0), Duration(now - oldest));
 }
 
-void Pipeline::Drain(TimePoint deadline) {
+void Pipeline::Refuse(absl::Status reason) {
+  MutexLock lock(mutex_);
+  refusal_ = std::move(reason);
+}
+
+void Pipeline::Drain(TimePoint deadline, LeftRows left) {
   std::vector<std::thread> flushers;
   {
     MutexLock lock(mutex_);
     if (draining_) return;
-    drain_deadline_ = deadline;
+    drain_deadline_ = std::min(drain_deadline_, deadline);
     draining_ = true;
+    drains_left_ = left == LeftRows::kAreWritten;
     flushers.swap(flushers_);
     wake_.NotifyAll();
   }
   for (std::thread& flusher : flushers) flusher.join();
   if (journal_ != nullptr) {
-    journal_->Close(deadline);
+    // The flushers only ended before the deadline if nothing waits for the journal.
+    journal_->Close(std::min(deadline, clock_->Now() + kCloseMax));
     MutexLock lock(mutex_);
     status_.lost_rows += std::exchange(syncing_rows_, 0);  // the disk did not take them
   }
   GiveUpQueue();
+  if (letters_ != nullptr) letters_->Close();
+}
+
+void Pipeline::EndDrainBy(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  drain_deadline_ = std::min(drain_deadline_, deadline);
+  wake_.NotifyAll();
+}
+
+bool Pipeline::drained() const {
+  MutexLock lock(mutex_);
+  return drained_;
+}
+
+bool Pipeline::all_committed() const {
+  MutexLock lock(mutex_);
+  return next_lsn_ == 1 || (window_.has_value() && window_->frontier() + 1 >= next_lsn_);
+}
+
+absl::Status Pipeline::ClosedStatus() const {
+  return refusal_.ok() ? absl::UnavailableError("the daemon is stopping") : refusal_;
 }
 
 absl::Status Pipeline::StoppingStatus() const {
+  {
+    MutexLock lock(mutex_);
+    if (!refusal_.ok()) {
+      return absl::UnavailableError(absl::StrCat(std::string(refusal_.message()),
+                                                 journal_ != nullptr
+                                                     ? "; rows that are in its journal are kept"
+                                                     : "; the rows were not written"));
+    }
+  }
   return absl::UnavailableError(
       journal_ != nullptr
           ? "the daemon is stopping; rows that are in its journal are written after its next start"
@@ -164,15 +207,14 @@ void Pipeline::GiveUpQueue() {
     batch.blocks = batcher_.TakeAll();
     waiters = waiters_.TakeAll();
     repeats = unsynced_repeats_.TakeAll();
+    drained_ = true;
   }
   for (const QueuedBlock& block : batch.blocks) batch.rows += block.pending_rows();
   AnswerAll(batch, StoppingStatus());
   const RequestOutcome stopping{StoppingStatus(), {}, false};
   for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(stopping);
   for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Finish(stopping);
-  for (OpenRequest& open : opens) {
-    open.callback(absl::UnavailableError("the daemon is stopping"));
-  }
+  for (OpenRequest& open : opens) open.callback(stopping.status);
 }
 
 void Pipeline::RunFlusher() {
@@ -208,7 +250,9 @@ Pipeline::Work Pipeline::NextWork() {
 // When there may be work without anybody's notice; nullopt: not before a notice.
 std::optional<TimePoint> Pipeline::NextDue(TimePoint now) const {
   std::optional<TimePoint> due;
-  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_}) {
+  std::optional<TimePoint> drain_end;
+  if (draining_) drain_end = drain_deadline_;
+  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_, drain_end}) {
     if (candidate.has_value() && *candidate > now && (!due.has_value() || *candidate < *due)) {
       due = candidate;
     }
@@ -247,12 +291,14 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
 }
 
 // A drain waits for flushes under way: what they cannot write in parts comes back to the queue.
-// What an outage left in the journal is not waited for.
+// What an outage left in the journal is only waited for where the drain says so.
 bool Pipeline::MayStop(TimePoint now) const {
   if (!draining_) return false;
   if (now >= drain_deadline_) return true;
-  const bool idle = batcher_.empty() && syncing_rows_ == 0 && flushing_ == 0 && !reading_back_;
-  return idle && (left_.empty() || !window_.has_value());
+  const bool at_work = flushing_ > 0 || reading_back_;
+  if (status_.state == PipelineState::kStopped) return !at_work;  // nothing is written any more
+  const bool idle = batcher_.empty() && syncing_rows_ == 0 && !at_work;
+  return idle && (left_.empty() || (!window_.has_value() && !drains_left_));
 }
 
 bool Pipeline::MustReadBack() const {

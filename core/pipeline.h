@@ -92,6 +92,8 @@ class Pipeline {
     Duration backoff_base = std::chrono::milliseconds(50);
     Duration backoff_max = std::chrono::seconds(10);
     Duration probe_interval_max = std::chrono::seconds(30);  // while paused
+
+    bool operator==(const Options&) const = default;
   };
   using Schema = std::shared_ptr<const TableSchema>;
   // Called once, with the schema, or with why there is none: NOT_FOUND, UNAVAILABLE,
@@ -144,12 +146,22 @@ class Pipeline {
   // The letters' rows are journaled as those of ReplayProducer: from here on the letters say so.
   absl::Status FinishReplays(absl::Span<const uint64_t> letter_ids);
 
+  // Refuses every later request for this reason, repeated ones too. What is queued is written.
+  void Refuse(absl::Status reason);
+  // Whether a drain waits for a database that is away, for what is only in the journal.
+  enum class LeftRows : uint8_t { kStay, kAreWritten };
   // Stops taking rows, flushes what is queued until `deadline`, answers the rest with UNAVAILABLE
-  // (a journal keeps it for the next start), and ends the threads. A second call does nothing, and
-  // does not wait for the first.
-  void Drain(TimePoint deadline);
+  // (a journal keeps it for the next start), ends the threads, and lets the journal's and the
+  // letters' files go. A second call does nothing, and does not wait for the first.
+  void Drain(TimePoint deadline, LeftRows left = LeftRows::kStay);
+  // Brings the deadline of a drain forward, whether it is under way or comes later.
+  void EndDrainBy(TimePoint deadline);
 
   PipelineStatus status() const;
+  // The end of Drain: no row is written any more.
+  bool drained() const;
+  // Of all that was ever accepted; false also where that is not known.
+  bool all_committed() const;
 
  private:
   struct OpenRequest {
@@ -165,7 +177,7 @@ class Pipeline {
     bool stop = false;
   };
   // LSNs that are in the journal only: [next, through].
-  struct LeftRows {
+  struct LeftRange {
     Lsn next = 1;
     Lsn through = 0;
     // No row among them was accepted before; nullopt: not known yet.
@@ -253,6 +265,7 @@ class Pipeline {
   void StopFor(const absl::Status& reason);
   void GiveUpQueue();
   absl::Status StoppingStatus() const;
+  absl::Status ClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   Target* const target_;
@@ -284,7 +297,7 @@ class Pipeline {
   Lsn recovered_counted_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, what the status counts
   uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
   uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // by this process
-  LeftRows left_ ABSL_GUARDED_BY(mutex_);
+  LeftRange left_ ABSL_GUARDED_BY(mutex_);
   bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);
   CommitWaiters unsynced_repeats_ ABSL_GUARDED_BY(mutex_);  // of requests that are being synced
@@ -295,8 +308,11 @@ class Pipeline {
   std::optional<FlushWindow> window_ ABSL_GUARDED_BY(mutex_);  // once claimed
   std::mt19937_64 attempts_ ABSL_GUARDED_BY(mutex_){std::random_device{}()};
   std::string stop_reason_ ABSL_GUARDED_BY(mutex_);
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // OK: none
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  TimePoint drain_deadline_ ABSL_GUARDED_BY(mutex_);
+  bool drains_left_ ABSL_GUARDED_BY(mutex_) = false;
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;  // nobody answers receipts any more
+  TimePoint drain_deadline_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();
   std::vector<std::thread> flushers_ ABSL_GUARDED_BY(mutex_);
 };
 

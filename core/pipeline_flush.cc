@@ -124,7 +124,8 @@ bool Pipeline::AnswerIfStopped(Flush& flush) {
   {
     MutexLock lock(mutex_);
     if (status_.state != PipelineState::kStopped) return false;
-    status = CheckAccepting();
+    // Never NOT_FOUND, as a removed table says to new requests: these were accepted.
+    status = absl::UnavailableError(CheckAccepting().message());
   }
   AnswerFlush(flush, status);
   return true;

@@ -30,7 +30,7 @@ bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(
 }  // namespace
 
 absl::Status Pipeline::CheckAccepting() const {
-  if (draining_) return absl::UnavailableError("the daemon is stopping");
+  if (draining_ || !refusal_.ok()) return ClosedStatus();
   if (status_.state != PipelineState::kStopped) return absl::OkStatus();
   const std::string& reason = stop_reason_.empty() ? status_.last_error : stop_reason_;
   return absl::UnavailableError(
@@ -46,6 +46,7 @@ Pipeline::Session Pipeline::OpenSession(const std::string& producer_id) {
 
 // The answer that a numbered request repeats; null: it comes next.
 absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& request) const {
+  if (!refusal_.ok()) return refusal_;
   const RequestAnswer& answer = request.answer;
   if (!IsNumbered(answer)) return nullptr;
   if (request.session != 0) {
@@ -89,23 +90,27 @@ void Pipeline::CountIncoming(const QueuedBlock& request, uint64_t rows) {
 // Answers a repeated request as its original reaches each level.
 void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
   if (journal_ != nullptr) {
+    bool synced;
     {
       MutexLock lock(mutex_);
-      if (original.last_lsn > synced_lsn_) {
+      synced = original.last_lsn <= synced_lsn_;
+      if (!synced && !drained_) {
         unsynced_repeats_.Add(original, std::move(receipt));
         return;
       }
     }
-    receipt.Journaled();
+    if (synced) receipt.Journaled();
   }
   RequestOutcome outcome;
   {
     MutexLock lock(mutex_);
-    if (!window_.has_value() || !window_->IsCommitted(original.last_lsn)) {
+    const bool committed = window_.has_value() && window_->IsCommitted(original.last_lsn);
+    if (!committed && !drained_) {
       waiters_.Add(original, std::move(receipt));
       return;
     }
-    outcome.rejected = producers_.refused(original.producer_id, original.sequence);
+    if (committed) outcome.rejected = producers_.refused(original.producer_id, original.sequence);
+    if (!committed) outcome.status = absl::UnavailableError(ClosedStatus().message());
   }
   receipt.Finish(outcome);
 }

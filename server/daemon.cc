@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "config/reload.h"
 #include "core/log.h"
-#include "server/data_directory.h"
 #include "server/executor_factory.h"
 #include "server/http/endpoints.h"
 #include "server/http/http_metrics.h"
@@ -68,21 +70,27 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
   return rule;
 }
 
+Ingestor::Rules MakeRules(const Options& options) {
+  Ingestor::Rules rules;
+  rules.tables_max = options.limits.tables_max;
+  for (const TableOptions& table : options.tables) {
+    if (table.name == kAnyTable) {
+      rules.any_table = MakeRule(options, table);
+    } else {
+      rules.tables.push_back(MakeRule(options, table));
+    }
+  }
+  return rules;
+}
+
 Ingestor::Options MakeIngestorOptions(const Options& options) {
   Ingestor::Options ingestor;
-  ingestor.tables_max = options.limits.tables_max;
+  ingestor.rules = MakeRules(options);
   ingestor.journal_root = JournalRoot(options);
   ingestor.letters_root = LettersRoot(options);
   ingestor.journal.segment_bytes = options.limits.journal_segment_bytes;
   ingestor.journal.trim_grace = std::chrono::milliseconds(options.limits.journal_grace_ms);
   ingestor.instance = options.instance;
-  for (const TableOptions& table : options.tables) {
-    if (table.name == kAnyTable) {
-      ingestor.any_table = MakeRule(options, table);
-    } else {
-      ingestor.tables.push_back(MakeRule(options, table));
-    }
-  }
   return ingestor;
 }
 
@@ -94,14 +102,15 @@ RequestLimits MakeLimits(const LimitOptions& limits) {
 }  // namespace
 
 Daemon::Daemon(const Options& options, DataDirectory directory)
-    : options_(options),
-      directory_(std::move(directory)),
+    : directory_(std::move(directory)),
       metrics_({options.monitoring.test_name, options.monitoring.environment, ""}, &clock_),
       budget_(options.limits.memory_bytes_max),
       disk_(options.limits.journal_bytes_max),
       letters_(Env::System(), LettersRoot(options), options.limits.letters_bytes_max),
+      limits_(MakeLimits(options.limits)),
       ingestor_(MakeIngestorOptions(options), MakeTargets(options),
-                {Env::System(), &disk_, &budget_, &metrics_, &clock_, &letters_}) {}
+                {Env::System(), &disk_, &budget_, &metrics_, &clock_, &letters_}),
+      options_(options) {}
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   absl::StatusOr<DataDirectory> directory = DataDirectory::Open(options.data_dir);
@@ -118,7 +127,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
                 {{"version", kVersion}})
       .Set(1);
   daemon->letters_.KeepReserve();
-  if (absl::Status status = daemon->Listen(); !status.ok()) {
+  if (absl::Status status = daemon->Listen(options); !status.ok()) {
     daemon->Stop();
     return status;
   }
@@ -133,27 +142,25 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   return daemon;
 }
 
-absl::Status Daemon::Listen() {
-  const RequestLimits limits = MakeLimits(options_.limits);
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
-      GrpcServer::Start({options_.grpc.listen.ToString(), limits}, ingestor_, metrics_.registry());
+absl::Status Daemon::Listen(const Options& options) {
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
+      options.grpc.listen.ToString(), limits_, last_reload_, ingestor_, metrics_.registry());
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
 
   HttpEndpoints endpoints;
   endpoints.metrics = [this] { return metrics_.Expose(); };
   endpoints.readiness = [this] { return Readiness(); };
-  RowsWriter::Options writer;
-  writer.limits = limits;
-  endpoints.write_rows = [rows = RowsWriter(writer, ingestor_)](RowsRequest request) mutable {
+  endpoints.write_rows = [rows = RowsWriter({}, limits_, ingestor_)](RowsRequest request) mutable {
     return rows.Write(std::move(request));
   };
-  endpoints.request_bytes_max = limits.request_bytes_max;
+  endpoints.request_bytes_max = options.limits.request_bytes_max;
   HttpServerOptions http_options;
-  http_options.listen = options_.http.listen;
+  http_options.listen = options.http.listen;
   std::vector<HttpRoute> routes = MakeRoutes(std::move(endpoints));
-  std::vector<HttpRoute> page = MakeStatusPage(
-      [this] { return StatusJson(ingestor_, metrics_, disk_, clock_.Now() - started_); });
+  std::vector<HttpRoute> page = MakeStatusPage([this] {
+    return StatusJson(ingestor_, metrics_, disk_, last_reload_, clock_.Now() - started_);
+  });
   std::move(page.begin(), page.end(), std::back_inserter(routes));
   http_options.observer = [metrics = HttpMetrics(metrics_.registry(), routes)](
                               std::string_view route, int status, uint64_t body_bytes) mutable {
@@ -168,6 +175,66 @@ absl::Status Daemon::Listen() {
   return absl::OkStatus();
 }
 
+void Daemon::Reload(absl::StatusOr<Options> fresh) {
+  if (!fresh.ok()) {
+    ReportFailedReload(fresh.status());
+    return;
+  }
+  const std::chrono::milliseconds drain_max(fresh->shutdown.grace_ms);
+  LastReload::Outcome outcome;
+  outcome.ignored_keys = TakeOver(*std::move(fresh));
+  Ingestor::Rules rules;
+  {
+    MutexLock lock(mutex_);
+    rules = MakeRules(options_);
+  }
+  if (absl::Status status = ingestor_.Apply(std::move(rules), drain_max); !status.ok()) {
+    Log(LogLevel::kInfo, "the reload ends", {{"reason", std::string(status.message())}});
+    return;
+  }
+  metrics_.SetReloadSuccessful(true);
+  last_reload_.Set(std::move(outcome));
+  Log(LogLevel::kInfo, "the configuration is reloaded");
+}
+
+// Everything but the tables. Returns the keys whose new values need a restart.
+std::vector<std::string> Daemon::TakeOver(Options fresh) {
+  ReloadedOptions reloaded;
+  {
+    MutexLock lock(mutex_);
+    reloaded = OptionsWhileRunning(options_, std::move(fresh));
+    options_ = reloaded.options;
+  }
+  const Options& options = reloaded.options;
+  SetLogLevel(options.log.level);
+  for (const std::string& warning : options.warnings) Log(LogLevel::kWarning, warning);
+  for (const std::string& key : reloaded.ignored) {
+    Log(LogLevel::kWarning, "a new value is ignored until the daemon is restarted", {{"key", key}});
+  }
+  budget_.SetBytesMax(options.limits.memory_bytes_max);
+  disk_.SetBytesMax(options.limits.journal_bytes_max);
+  letters_.budget().SetBytesMax(options.limits.letters_bytes_max);
+  limits_.Set(MakeLimits(options.limits));
+  return std::move(reloaded.ignored);
+}
+
+// On one line, however much is wrong with the file.
+void Daemon::ReportFailedReload(const absl::Status& reason) {
+  const std::vector<std::string> lines =
+      absl::StrSplit(std::string(reason.message()), '\n', absl::SkipEmpty());
+  LastReload::Outcome outcome;
+  outcome.error = absl::StrJoin(lines, "; ");
+  Log(LogLevel::kError, "the configuration is not reloaded; nothing has changed",
+      {{"reason", outcome.error}});
+  metrics_.SetReloadSuccessful(false);
+  last_reload_.Set(std::move(outcome));
+}
+
+std::chrono::milliseconds Daemon::shutdown_grace() const {
+  MutexLock lock(mutex_);
+  return std::chrono::milliseconds(options_.shutdown.grace_ms);
+}
+
 absl::Status Daemon::Readiness() const {
   return ready_ ? absl::OkStatus() : absl::UnavailableError("the daemon is starting or stopping");
 }
@@ -177,7 +244,7 @@ void Daemon::Stop() {
   if (grpc_ != nullptr) grpc_->SetReady(false);
   if (grpc_ != nullptr) grpc_->StopStreams();
   // Answers every request under way, and new ones with UNAVAILABLE.
-  ingestor_.Drain(clock_.Now() + std::chrono::milliseconds(options_.shutdown.grace_ms));
+  ingestor_.Drain(clock_.Now() + shutdown_grace());
   if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + kLastAnswersMax);
   if (http_ != nullptr) http_->Stop();
 }

@@ -10,11 +10,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "config/describe.h"
 #include "config/loader.h"
 #include "core/log.h"
 #include "server/daemon.h"
+#include "server/reloader.h"
 #include "server/version.h"
 
 namespace batchsql {
@@ -27,7 +29,6 @@ constexpr int kExitSecondSignal = 130;
 // Beyond shutdown.grace_ms: to answer clients and to close connections.
 constexpr std::chrono::milliseconds kStopMargin{3'000};
 
-// Blocked in every thread, so that only WaitForSignal sees them.
 sigset_t StopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -36,8 +37,15 @@ sigset_t StopSignals() {
   return signals;
 }
 
+// Blocked in every thread, so that only WaitForSignal sees them.
+sigset_t AllSignals() {
+  sigset_t signals = StopSignals();
+  sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
 int WaitForSignal() {
-  const sigset_t signals = StopSignals();
+  const sigset_t signals = AllSignals();
   int signal = 0;
   sigwait(&signals, &signal);
   return signal;
@@ -61,28 +69,35 @@ void EndStuckStop(std::chrono::milliseconds stop_max) {
 }
 
 std::optional<std::string> Environment(const std::string& name) {
-  // No other thread runs yet.
+  // Nobody changes the environment.
   const char* const value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-int Run(const Options& options) {
+// The configuration of --config, or without one the defaults.
+absl::StatusOr<Options> ReadOptions(const std::string& config) {
+  return config.empty() ? DefaultOptions() : LoadFile(config, Environment);
+}
+
+int Run(const std::string& config, const Options& options) {
   SetLogLevel(options.log.level);
   for (const std::string& warning : options.warnings) Log(LogLevel::kWarning, warning);
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
   if (!daemon.ok()) {
     Log(LogLevel::kError, "batchsqld cannot start",
         {{"reason", std::string(daemon.status().message())}});
     return kExitFailure;
   }
-  WaitForSignal();
+  std::optional<Reloader> reloader(std::in_place, [&] {
+    Log(LogLevel::kInfo, "reloading the configuration", {{"file", config}});
+    (*daemon)->Reload(ReadOptions(config));
+  });
+  while (WaitForSignal() == SIGHUP) reloader->Request();
   Log(LogLevel::kInfo, "stopping; a second signal ends the daemon at once");
-  const auto stop_max = std::chrono::milliseconds(options.shutdown.grace_ms) + kStopMargin;
+  const auto stop_max = (*daemon)->shutdown_grace() + kStopMargin;
   std::thread([stop_max] { EndStuckStop(stop_max); }).detach();
   (*daemon)->Stop();
+  reloader.reset();
   daemon->reset();
   Log(LogLevel::kInfo, "stopped");
   return EXIT_SUCCESS;
@@ -103,14 +118,16 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kExitConfiguration;
   }
 
-  absl::StatusOr<Options> options =
-      config.empty() ? DefaultOptions() : LoadFile(config, Environment);
+  // Before the file is read: from here on a SIGHUP waits, and the file is read again.
+  const sigset_t signals = AllSignals();
+  if (!check) pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const absl::StatusOr<Options> options = ReadOptions(config);
   if (!options.ok()) {
     const std::string message(options.status().message());
     (void)std::fprintf(stderr, "%s\n", message.c_str());
     return kExitConfiguration;
   }
-  if (!check) return Run(*options);
+  if (!check) return Run(config, *options);
   (void)std::fputs(Describe(*options).c_str(), stdout);
   return EXIT_SUCCESS;
 }

@@ -41,6 +41,10 @@ absl::StatusOr<DeadLetters::Kept> ParseBody(std::string_view body) {
   return DeadLetters::Kept{static_cast<LetterState>(state), *std::move(letter)};
 }
 
+absl::Status Closed() {
+  return absl::UnavailableError("the table's dead letters are closed; try again");
+}
+
 }  // namespace
 
 // What a frame that holds no letter says of the numbers in it.
@@ -241,6 +245,7 @@ absl::StatusOr<DeadLetters::Kept> DeadLetters::Load(const LetterIndex::Entry& en
 
 absl::StatusOr<DeadLetters::Page> DeadLetters::List(const LetterQuery& query) {
   const Turn turn(this);
+  if (closed_) return Closed();
   std::vector<std::pair<uint64_t, LetterIndex::Entry>> found;
   {
     MutexLock lock(mutex_);
@@ -261,6 +266,7 @@ absl::StatusOr<DeadLetters::Page> DeadLetters::List(const LetterQuery& query) {
 
 absl::StatusOr<DeadLetters::Kept> DeadLetters::Get(uint64_t id) {
   const Turn turn(this);
+  if (closed_) return Closed();
   LetterIndex::Entry entry;
   {
     MutexLock lock(mutex_);
@@ -275,6 +281,7 @@ absl::StatusOr<DeadLetters::Kept> DeadLetters::Get(uint64_t id) {
 
 absl::Status DeadLetters::MarkReplayed(absl::Span<const uint64_t> ids) {
   const Turn turn(this);
+  if (closed_) return Closed();
   std::vector<uint64_t> live;
   {
     MutexLock lock(mutex_);
@@ -291,7 +298,14 @@ absl::Status DeadLetters::MarkReplayed(absl::Span<const uint64_t> ids) {
 
 absl::StatusOr<uint64_t> DeadLetters::Purge(const LetterSelection& selection) {
   const Turn turn(this);
+  if (closed_) return Closed();
   return PurgeSelected(selection);
+}
+
+void DeadLetters::Close() {
+  const Turn turn(this);
+  closed_ = true;
+  files_.LetGo();
 }
 
 absl::StatusOr<uint64_t> DeadLetters::PurgeSelected(const LetterSelection& selection) {

@@ -59,6 +59,10 @@ class DeadLetters {
   // How many went; no pending ones.
   absl::StatusOr<uint64_t> Purge(const LetterSelection& selection);
 
+  // When nobody flushes any more: every later call is UNAVAILABLE, and the directory may be opened
+  // again.
+  void Close();
+
   struct Totals {
     uint64_t live = 0;
     uint64_t replayed = 0;
@@ -91,6 +95,7 @@ class DeadLetters {
 
   LetterFiles files_;     // of the turn's holder
   uint64_t next_id_ = 1;  // of the turn's holder
+  bool closed_ = false;   // of the turn's holder
   uint64_t torn_bytes_ = 0;
 
   mutable Mutex mutex_;

@@ -143,7 +143,12 @@ struct LetterFiles::Header {
 LetterFiles::LetterFiles(Env* env, LetterSpace* space, Options options)
     : env_(env), space_(space), options_(std::move(options)) {}
 
-LetterFiles::~LetterFiles() { space_->budget().Release(disk_bytes_); }
+LetterFiles::~LetterFiles() { LetGo(); }
+
+void LetterFiles::LetGo() {
+  tail_.reset();
+  space_->budget().Release(std::exchange(disk_bytes_, 0));
+}
 
 std::string LetterFiles::PathOf(uint32_t number) const {
   return absl::StrCat(options_.directory, "/", absl::Dec(number, absl::kZeroPad10),

@@ -37,6 +37,8 @@ class LetterFiles {
 
   LetterFiles(Env* env, LetterSpace* space, Options options);
   ~LetterFiles();
+  // Nothing is read or written any more: gives the file and the disk budget back.
+  void LetGo();
 
   // Reads what is there; before anything else. A bad end of the last file with nothing valid of a
   // later write behind it is a crash's trace and is cut. DATA_LOSS: damage, with file and offset.

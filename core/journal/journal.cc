@@ -188,6 +188,7 @@ void Journal::Close(TimePoint deadline) {
     rest.swap(pending_);
   }
   Drop(absl::MakeSpan(rest));
+  writer_.LetGo();
 }
 
 void Journal::Run() {

@@ -100,7 +100,8 @@ class Journal {
   Status status() const;
 
   // Syncs what was appended, writes the end marker, and ends the thread. What cannot be written
-  // until `deadline` is dropped, answered with UNAVAILABLE. Later calls do nothing.
+  // until `deadline` is dropped, answered with UNAVAILABLE. The directory may be opened again then.
+  // Later calls do nothing.
   void Close(TimePoint deadline);
 
  private:

@@ -37,7 +37,12 @@ JournalWriter::JournalWriter(Env* env, DiskBudget* disk, Options options, Journa
   disk_->Add(owned_bytes_);
 }
 
-JournalWriter::~JournalWriter() { disk_->Release(owned_bytes_); }
+JournalWriter::~JournalWriter() { LetGo(); }
+
+void JournalWriter::LetGo() {
+  tail_.reset();
+  disk_->Release(std::exchange(owned_bytes_, 0));
+}
 
 std::string JournalWriter::NewPath(uint64_t number) const {
   return absl::StrCat(SegmentPath(options_.directory, number), AsAbsl(kNewSuffix));

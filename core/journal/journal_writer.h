@@ -34,6 +34,9 @@ class JournalWriter {
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
   ~JournalWriter();
+  // Nothing is written any more: gives the file and the disk budget back, so that the journal can
+  // be opened again.
+  void LetGo();
 
   // Writes and syncs the first few of the entries as one group; returns how many. Error: none of
   // them is in the journal, and the segment that failed ends where its last group did; the next

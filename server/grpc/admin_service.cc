@@ -27,6 +27,15 @@ void FillTable(const Pipeline& pipeline, v1::TableStatus* table) {
   table->set_dead_letters(status.dead_letters);
 }
 
+void FillConfiguration(const LastReload::Outcome& outcome, v1::ConfigurationStatus* status) {
+  const auto since_epoch = outcome.time.time_since_epoch();
+  status->set_last_reload_time_ms(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count()));
+  status->set_last_reload_successful(outcome.error.empty());
+  status->set_error(outcome.error);
+  for (const std::string& key : outcome.ignored_keys) status->add_ignored_keys(key);
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* context,
@@ -47,6 +56,12 @@ grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* cont
   for (const Pipeline* pipeline : ingestor_.pipelines()) {
     FillTable(*pipeline, response->add_tables());
   }
+  for (const Pipeline* pipeline : ingestor_.leaving()) {
+    v1::TableStatus* const table = response->add_tables();
+    FillTable(*pipeline, table);
+    table->set_state("removed");
+  }
+  FillConfiguration(last_reload_.Get(), response->mutable_configuration());
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   metrics_.status.Finish(reactor, grpc::Status::OK);
   return reactor;
@@ -83,7 +98,7 @@ grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
     grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
     v1::ReplayDeadLettersResponse* response) {
   return Queue(context, metrics_.replay_dead_letters,
-               [=, this] { return ReplayLetters(ingestor_, limits_, *request, response); });
+               [=, this] { return ReplayLetters(ingestor_, limits_.Get(), *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerContext* context,

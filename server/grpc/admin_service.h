@@ -4,18 +4,20 @@
 
 #include "batchsql/v1/admin.grpc.pb.h"
 #include "core/ingestor.h"
-#include "server/decode/row_source.h"
 #include "server/grpc/call_metrics.h"
 #include "server/grpc/call_queue.h"
+#include "server/last_reload.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
-// batchsql.v1.Admin over an Ingestor, which must outlive it, as the metrics must. Called by gRPC's
-// threads; what waits for disks runs on a thread of its own.
+// batchsql.v1.Admin over an Ingestor. What it is made of must outlive it. Called by gRPC's threads;
+// what waits for disks runs on a thread of its own.
 class AdminService : public v1::Admin::CallbackService {
  public:
-  AdminService(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics)
-      : ingestor_(ingestor), limits_(limits), metrics_(metrics) {}
+  AdminService(Ingestor& ingestor, const LiveLimits& limits, const LastReload& last_reload,
+               GrpcMetrics& metrics)
+      : ingestor_(ingestor), limits_(limits), last_reload_(last_reload), metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
                                    const v1::StatusRequest* request,
@@ -38,7 +40,8 @@ class AdminService : public v1::Admin::CallbackService {
                                   absl::AnyInvocable<absl::Status()> call);
 
   Ingestor& ingestor_;
-  const RequestLimits limits_;
+  const LiveLimits& limits_;
+  const LastReload& last_reload_;
   GrpcMetrics& metrics_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   CallQueue calls_;

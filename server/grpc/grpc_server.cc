@@ -15,10 +15,11 @@
 namespace batchsql {
 
 struct GrpcServer::Impl {
-  Impl(const Options& options, Ingestor& ingestor, MetricRegistry& registry)
+  Impl(const LiveLimits& limits, const LastReload& last_reload, Ingestor& ingestor,
+       MetricRegistry& registry)
       : metrics(registry),
-        ingest(ingestor, options.limits, metrics),
-        admin(ingestor, options.limits, metrics) {}
+        ingest(ingestor, limits, metrics),
+        admin(ingestor, limits, last_reload, metrics) {}
 
   GrpcMetrics metrics;
   IngestService ingest;
@@ -33,26 +34,28 @@ GrpcServer::~GrpcServer() {
   if (impl_->server != nullptr) Shutdown(std::chrono::system_clock::now());
 }
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string& listen,
+                                                              const LiveLimits& limits,
+                                                              const LastReload& last_reload,
                                                               Ingestor& ingestor,
                                                               MetricRegistry& registry) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto impl = std::make_unique<Impl>(options, ingestor, registry);
+  auto impl = std::make_unique<Impl>(limits, last_reload, ingestor, registry);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &impl->port);
+  builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &impl->port);
   builder.RegisterService(&impl->ingest);
   builder.RegisterService(&impl->admin);
   // Two processes that share a port would share its clients.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // gRPC's own limit lies above ours, whose message names the setting.
   const uint64_t bytes_max =
-      std::min<uint64_t>(options.limits.request_bytes_max * 2, std::numeric_limits<int>::max());
+      std::min<uint64_t>(limits.Get().request_bytes_max * 2, std::numeric_limits<int>::max());
   builder.SetMaxReceiveMessageSize(static_cast<int>(bytes_max));
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.listen,
-                                               " for gRPC (grpc.listen): is the port in use?"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", listen, " for gRPC (grpc.listen): is the port in use?"));
   }
   std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(impl)));
   server->SetReady(false);

@@ -8,22 +8,21 @@
 #include "absl/status/statusor.h"
 #include "core/ingestor.h"
 #include "core/metric_registry.h"
-#include "server/decode/row_source.h"
+#include "server/last_reload.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
 // The gRPC front end: Ingest, Admin, reflection and grpc.health.v1 on one listening address. Owns
-// gRPC's threads, which end with Shutdown or the destructor. The ingestor and the registry must
-// outlive it.
+// gRPC's threads, which end with Shutdown or the destructor. What it is started with must outlive
+// it.
 class GrpcServer {
  public:
-  struct Options {
-    std::string listen;  // host:port; port 0 chooses a free one
-    RequestLimits limits;
-  };
-
   // UNAVAILABLE when the address cannot be listened on.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
+  // `listen` is host:port; port 0 chooses a free one.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const std::string& listen,
+                                                           const LiveLimits& limits,
+                                                           const LastReload& last_reload,
                                                            Ingestor& ingestor,
                                                            MetricRegistry& registry);
   ~GrpcServer();

@@ -40,7 +40,7 @@ grpc::ServerUnaryReactor* IngestService::Write(grpc::CallbackServerContext* cont
                                                const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  ServeWrite(ingestor_, limits_, metrics_, *request, response, reactor);
+  ServeWrite(ingestor_, limits_.Get(), metrics_, *request, response, reactor);
   return reactor;
 }
 

@@ -2,9 +2,9 @@
 
 #include "batchsql/v1/ingest.grpc.pb.h"
 #include "core/ingestor.h"
-#include "server/decode/row_source.h"
 #include "server/grpc/call_metrics.h"
 #include "server/grpc/open_streams.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
@@ -17,7 +17,7 @@ using IngestServiceBase = v1::Ingest::WithRawCallbackMethod_Write<
 // threads.
 class IngestService : public IngestServiceBase {
  public:
-  IngestService(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics)
+  IngestService(Ingestor& ingestor, const LiveLimits& limits, GrpcMetrics& metrics)
       : ingestor_(ingestor), limits_(limits), metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* Write(grpc::CallbackServerContext* context,
@@ -37,7 +37,7 @@ class IngestService : public IngestServiceBase {
 
  private:
   Ingestor& ingestor_;
-  const RequestLimits limits_;
+  const LiveLimits& limits_;
   GrpcMetrics& metrics_;
   OpenStreams streams_;
 };

@@ -23,7 +23,7 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // last receipt is answered, held by `self_` and by the receipts' listeners.
 class WriteStreamCall : public Reactor, public std::enable_shared_from_this<WriteStreamCall> {
  public:
-  WriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
+  WriteStreamCall(Ingestor& ingestor, const LiveLimits& limits, GrpcMetrics& metrics,
                   OpenStreams& streams)
       : ingestor_(ingestor), limits_(limits), metrics_(metrics), streams_(streams) {}
 
@@ -84,7 +84,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   absl::Status HandleRequest() {
     const uint64_t size = message_.Length();
     metrics_.received_bytes.Increment(static_cast<double>(size));
-    absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message_, limits_);
+    absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message_, limits_.Get());
     if (!received.ok()) return received.status();
     DecodedRequest& request = received->request;
     const bool first = !opening_.has_value();
@@ -249,7 +249,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   }
 
   Ingestor& ingestor_;
-  const RequestLimits limits_;
+  const LiveLimits& limits_;
   GrpcMetrics& metrics_;
   OpenStreams& streams_;
   uint64_t number_in_streams_ = 0;
@@ -273,7 +273,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
 
 }  // namespace
 
-Reactor* MakeWriteStreamCall(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
+Reactor* MakeWriteStreamCall(Ingestor& ingestor, const LiveLimits& limits, GrpcMetrics& metrics,
                              OpenStreams& streams) {
   const auto call = std::make_shared<WriteStreamCall>(ingestor, limits, metrics, streams);
   call->Begin();

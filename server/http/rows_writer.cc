@@ -59,7 +59,7 @@ absl::StatusOr<WriteAnswer> RowsWriter::Write(RowsRequest request) {
   }
   intake.size_bytes = request.body.size();
   intake.rows =
-      std::make_unique<JsonRowSource>(request.form, std::move(request.body), options_.limits);
+      std::make_unique<JsonRowSource>(request.form, std::move(request.body), limits_.Get());
   const auto pending = std::make_shared<PendingAnswer>();
   WriteOnce(std::move(intake), ingestor_.budget(),
             [pending](absl::StatusOr<WriteAnswer> answer) { pending->Set(std::move(answer)); });

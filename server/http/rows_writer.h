@@ -5,8 +5,8 @@
 #include "absl/status/statusor.h"
 #include "core/clock.h"
 #include "core/ingestor.h"
-#include "server/decode/row_source.h"
 #include "server/http/rows_handler.h"
+#include "server/live_limits.h"
 
 namespace batchsql {
 
@@ -15,18 +15,19 @@ namespace batchsql {
 class RowsWriter {
  public:
   struct Options {
-    RequestLimits limits;
     // For the answer; afterwards DEADLINE_EXCEEDED, and the rows may still be written.
     Duration wait_max = std::chrono::seconds(30);
   };
 
-  // The ingestor must outlive the writer and its calls.
-  RowsWriter(Options options, Ingestor& ingestor) : options_(options), ingestor_(ingestor) {}
+  // The limits and the ingestor must outlive the writer and its calls.
+  RowsWriter(Options options, const LiveLimits& limits, Ingestor& ingestor)
+      : options_(options), limits_(limits), ingestor_(ingestor) {}
 
   absl::StatusOr<WriteAnswer> Write(RowsRequest request);
 
  private:
   const Options options_;
+  const LiveLimits& limits_;
   Ingestor& ingestor_;
 };
 

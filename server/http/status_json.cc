@@ -23,6 +23,12 @@ Json TargetJson(const Target& target) {
           {"connections_max", target.connections_max()}};
 }
 
+Json ReloadJson(const LastReload::Outcome& reload) {
+  const auto time =
+      std::chrono::duration_cast<std::chrono::milliseconds>(reload.time.time_since_epoch());
+  return {{"time_ms", time.count()}, {"successful", reload.error.empty()}};
+}
+
 Json PipelineJson(const Pipeline& pipeline, Metrics& metrics) {
   const PipelineStatus status = pipeline.status();
   const PipelineMetrics::Recent recent = pipeline.metrics().recent();
@@ -45,7 +51,7 @@ Json PipelineJson(const Pipeline& pipeline, Metrics& metrics) {
 }  // namespace
 
 std::string StatusJson(const Ingestor& ingestor, Metrics& metrics, const DiskBudget& journals,
-                       Duration uptime) {
+                       const LastReload& last_reload, Duration uptime) {
   Json report = {
       {"version", kVersion},
       {"uptime_seconds", Seconds(uptime)},
@@ -54,6 +60,7 @@ std::string StatusJson(const Ingestor& ingestor, Metrics& metrics, const DiskBud
         {"buffered_bytes", ingestor.budget().used_bytes()},
         {"buffered_bytes_max", ingestor.budget().bytes_max()}}},
       {"journal", {{"bytes", journals.used_bytes()}, {"bytes_max", journals.bytes_max()}}},
+      {"reload", ReloadJson(last_reload.Get())},
       {"targets", Json::array()},
       {"pipelines", Json::array()}};
   for (const Target* target : ingestor.targets()) report["targets"].push_back(TargetJson(*target));

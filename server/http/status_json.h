@@ -1,18 +1,18 @@
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <string>
 
 #include "core/disk_budget.h"
 #include "core/ingestor.h"
 #include "core/metrics.h"
+#include "server/last_reload.h"
 
 namespace batchsql {
 
 // What the status page shows, as one JSON object: `version`, `uptime_seconds`, `memory`, `journal`,
-// `targets[]` and `pipelines[]`. Mean values are null where nothing was flushed within a minute.
+// `reload`, `targets[]` and `pipelines[]`. Mean values are null where nothing was flushed within a
+// minute.
 std::string StatusJson(const Ingestor& ingestor, Metrics& metrics, const DiskBudget& journals,
-                       Duration uptime);
+                       const LastReload& last_reload, Duration uptime);
 
 }  // namespace batchsql

@@ -15,9 +15,9 @@ class IngestorTest {
   // Tables `events` in `one` and `logs` in `two`; any other goes to `one` where `any` says so.
   void Make(bool any) {
     Ingestor::Options options;
-    options.tables = {Rule("one", "events"), Rule("two", "logs")};
-    if (any) options.any_table = Rule("one", "*");
-    options.tables_max = 4;
+    options.rules.tables = {Rule("one", "events"), Rule("two", "logs")};
+    if (any) options.rules.any_table = Rule("one", "*");
+    options.rules.tables_max = 4;
     std::vector<std::unique_ptr<Target>> targets;
     for (const char* name : {"one", "two"}) {
       targets.push_back(

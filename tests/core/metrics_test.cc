@@ -204,5 +204,19 @@ TEST_CASE("Log levels are read by their names") {
   CHECK(level == LogLevel::kDebug);
 }
 
+TEST_CASE_METHOD(MetricsTest, "A bad configuration shows until a good one was read") {
+  const std::string name = "batchsql_config_last_reload_successful";
+  CHECK(Of(name, "") == "1");
+  metrics.SetReloadSuccessful(false);
+  CHECK(Of(name, "") == "0");
+  metrics.SetReloadSuccessful(true);
+  CHECK(Of(name, "") == "1");
+}
+
+TEST_CASE_METHOD(MetricsTest, "A pipeline that comes back goes on with its series") {
+  CHECK(metrics.AddPipeline("pg", "s.t") == pipeline);
+  CHECK(metrics.AddPipeline("pg", "s.u") != pipeline);
+}
+
 }  // namespace
 }  // namespace batchsql

@@ -116,17 +116,18 @@ Ingestor::TableRule Rule(std::string label, bool create_missing) {
 // The way from the socket to the executor, with nothing left out between.
 class Daemon {
  public:
-  explicit Daemon(RowsWriter::Options options = {}, uint64_t budget_bytes = 1 << 20)
-      : budget_(budget_bytes), metrics_({}, &clock_) {
+  explicit Daemon(RowsWriter::Options options = {}, uint64_t budget_bytes = 1 << 20,
+                  const RequestLimits& limits = {})
+      : limits_(limits), budget_(budget_bytes), metrics_({}, &clock_) {
     std::vector<std::unique_ptr<Target>> targets;
     targets.push_back(std::make_unique<Target>(
         "main", "sqlite", 1, [this] { return std::make_unique<FakeExecutor>(database); }));
     Ingestor::Options tables;
-    tables.tables = {Rule("made", true), Rule("missing", false)};
+    tables.rules.tables = {Rule("made", true), Rule("missing", false)};
     ingestor_ = std::make_unique<Ingestor>(
         std::move(tables), std::move(targets),
         Ingestor::Resources{Env::System(), &disk_, &budget_, &metrics_, &clock_});
-    writer_ = std::make_unique<RowsWriter>(options, *ingestor_);
+    writer_ = std::make_unique<RowsWriter>(options, limits_, *ingestor_);
     HttpEndpoints endpoints;
     endpoints.metrics = [this] { return metrics_.Expose(); };
     endpoints.readiness = [] { return absl::OkStatus(); };
@@ -166,6 +167,7 @@ class Daemon {
 
  private:
   SystemClock clock_;
+  const LiveLimits limits_;
   Budget budget_;
   DiskBudget disk_{0};
   Metrics metrics_;
@@ -239,9 +241,9 @@ TEST_CASE("Rows over HTTP that take too long are answered with a warning") {
 }
 
 TEST_CASE("Requests over HTTP are refused as a whole with the API's codes") {
-  RowsWriter::Options options;
-  options.limits.request_rows_max = 2;
-  Daemon daemon(options);
+  RequestLimits limits;
+  limits.request_rows_max = 2;
+  Daemon daemon({}, 1 << 20, limits);
   REQUIRE(daemon.Post("made", "{\"id\":1}").status == 200);
   CHECK(daemon.Post("nowhere", "{\"id\":1}").status == 404);
   CHECK(daemon.Post("missing", "{\"id\":1}").status == 404);
