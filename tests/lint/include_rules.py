@@ -29,8 +29,10 @@ ALLOWED = {
     "executors": ("core/*",),
     "config": ("core/*", "yaml-cpp/*"),
     "server": ("core/*", "config/*", *RPC, "prometheus/*", "xxhash.h", "protozero/*", "simdjson.h",
-               "civetweb.h", "CivetServer.h", "CLI/*", "csv.h", "zlib.h", "openssl/*"),
-    "cli": ("core/*", "config/*", *RPC, "CLI/*", "csv.h", "simdjson.h", "xxhash.h"),
+               "civetweb.h", "CivetServer.h", "CLI/*", "csv.h", "zlib.h", "openssl/*",
+               "nlohmann/*", "curl/*"),
+    "cli": ("core/*", "config/*", *RPC, "CLI/*", "csv.h", "simdjson.h", "xxhash.h", "nlohmann/*",
+            "curl/*"),
 }
 EVERYWHERE = ("absl/*", "spdlog/*")
 
