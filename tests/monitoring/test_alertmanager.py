@@ -1,0 +1,103 @@
+"""A real Alertmanager with the shipped configuration, waits aside, and a webhook that listens."""
+
+import http.server
+import json
+import queue
+import re
+import threading
+import urllib.request
+
+import pytest
+
+import monitoring_files as files
+import monitoring_servers
+import processes
+
+TOKEN = "webhook-token"
+SECONDS = 30
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Webhook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.heard.put((self.path, self.headers["Authorization"], body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def webhook():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Webhook) as server:
+        server.heard = queue.Queue()
+        server.address = f"127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def alertmanager(webhook):
+    text = (files.PROMETHEUS / "alertmanager.yml").read_text(encoding="utf-8")
+    text = text.replace("127.0.0.1:9095", webhook.address)
+    text = re.sub(r"group_wait: \w+", "group_wait: 0s", text)
+    text = re.sub(r"group_interval: \w+", "group_interval: 1s", text)
+    with processes.Scratch("secret") as folder:
+        secret = folder.path / "token"
+        secret.write_text(TOKEN, encoding="utf-8")
+        folder.path.chmod(0o755)
+        text = text.replace("/run/secrets/alertmanager-webhook-token", str(secret))
+        with monitoring_servers.AlertmanagerServer(text) as server:
+            yield server
+
+
+def post(alertmanager, *alerts):
+    body = json.dumps([{"labels": labels} for labels in alerts]).encode()
+    request = urllib.request.Request(f"{alertmanager.url}/api/v2/alerts", data=body,
+                                     headers={"Content-Type": "application/json"})
+    with _direct.open(request, timeout=SECONDS) as answer:
+        assert answer.status == 200
+
+
+def alert(name, severity, **labels):
+    return {"alertname": name, "severity": severity, "instance": "a:8080", **labels}
+
+
+def next_message(webhook):
+    """(path, authorization, [labels of the alerts]) of the next notification."""
+    path, authorization, body = webhook.heard.get(timeout=SECONDS)
+    return path, authorization, [each["labels"] for each in body["alerts"]], body["groupLabels"]
+
+
+def states(alertmanager):
+    return {(each["labels"]["alertname"], each["labels"].get("database", "")):
+            bool(each["status"]["inhibitedBy"]) for each in alertmanager.alerts()}
+
+
+def test_warnings_of_a_database_are_held_back_under_a_critical_alert(alertmanager, webhook):
+    down = alert("BatchSQLTargetDown", "critical", database="postgresql")
+    post(alertmanager, down)
+    path, authorization, alerts, group = next_message(webhook)
+    assert (path, authorization, alerts) == ("/alerts", f"Bearer {TOKEN}", [down])
+    assert group == {"alertname": "BatchSQLTargetDown", "database": "postgresql"}
+    journal = alert("BatchSQLJournalNearLimit", "warning")
+    other = alert("BatchSQLHighErrorRate", "warning", database="mysql")
+    post(alertmanager, alert("BatchSQLHighErrorRate", "warning", database="postgresql"), other, journal)
+    heard = [next_message(webhook)[2] for _ in range(2)]
+    assert sorted(heard, key=str) == sorted([[other], [journal]], key=str)
+    assert states(alertmanager) == {
+        ("BatchSQLTargetDown", "postgresql"): False, ("BatchSQLHighErrorRate", "postgresql"): True,
+        ("BatchSQLHighErrorRate", "mysql"): False, ("BatchSQLJournalNearLimit", ""): False}
+
+
+def test_the_watchdog_has_a_receiver_of_its_own(alertmanager, webhook):
+    watchdog = {"alertname": "BatchSQLWatchdog", "severity": "none"}
+    post(alertmanager, watchdog)
+    path, authorization, alerts, _ = next_message(webhook)
+    assert (path, authorization, alerts) == ("/watchdog", f"Bearer {TOKEN}", [watchdog])
