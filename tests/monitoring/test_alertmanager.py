@@ -88,7 +88,8 @@ def test_warnings_of_a_database_are_held_back_under_a_critical_alert(alertmanage
     assert group == {"alertname": "BatchSQLTargetDown", "database": "postgresql"}
     journal = alert("BatchSQLJournalNearLimit", "warning")
     other = alert("BatchSQLHighErrorRate", "warning", database="mysql")
-    post(alertmanager, alert("BatchSQLHighErrorRate", "warning", database="postgresql"), other, journal)
+    held_back = alert("BatchSQLHighErrorRate", "warning", database="postgresql")
+    post(alertmanager, held_back, other, journal)
     heard = [next_message(webhook)[2] for _ in range(2)]
     assert sorted(heard, key=str) == sorted([[other], [journal]], key=str)
     assert states(alertmanager) == {

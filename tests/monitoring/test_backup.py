@@ -1,4 +1,4 @@
-"""The commands of docs/monitoring.md that save and restore monitoring data, run as they stand there."""
+"""The commands of docs/monitoring.md that save and restore monitoring data, run as they are."""
 
 import http.server
 import json
@@ -33,7 +33,8 @@ def commands(name):
 
 
 def run(name, **variables):
-    environment = {**processes.server_environment(), **{key: str(value) for key, value in variables.items()}}
+    given = {key: str(value) for key, value in variables.items()}
+    environment = {**processes.server_environment(), **given}
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands(name)], env=environment,
                           text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,8 +3,8 @@
     with PrometheusServer(configuration) as server:
         server.query("up")      # [(labels, value)]
 
-`configuration` is YAML; {port} in it becomes the server's own port. Files that it names must be there
-under absolute paths.
+`configuration` is YAML; {port} in it becomes the server's own port. Files that it names must be
+there under absolute paths.
 """
 
 import json
@@ -21,7 +21,8 @@ import templates
 class MonitoringServer(servers.DatabaseServer):
     """What both programs have in common: one configuration file, flags, a page that says ready.
 
-    `settings` are flags without their dashes; True for one that takes no value. Not for use by several threads.
+    `settings` are flags without their dashes; True for one that takes no value. Not for use by
+    several threads.
     """
 
     program = ""
