@@ -3,10 +3,13 @@
 A copy is rendered; the files stay as they are.
 """
 
+import json
 import re
 
 import monitoring_files as files
 
+RULES = ("alert_rules.yml", "recording_rules.yml")
+TOKEN = "drill-token"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _TIME = re.compile(r"\b(\d+)([smh])\b")
 # Ages that rows may reach, and how far a prediction looks ahead: seconds without a unit.
@@ -23,10 +26,9 @@ def _shorten_times(text, times):
         lambda time: f"{_shorter(int(time[1]) * _UNITS[time[2]], times)}s", text)
 
 
-def rule_files(times):
-    """name → text of each rule file: durations and ages divided by `times`, at least a second."""
-    rendered = {}
-    for name in ("alert_rules.yml", "recording_rules.yml"):
+def write_rules(folder, times):
+    """Writes each rule file into the folder: durations and ages divided by `times`, at least 1 s."""
+    for name in RULES:
         lines = []
         for line in (files.PROMETHEUS / name).read_text(encoding="utf-8").splitlines():
             prose = re.match(r"\s*(#|summary:|description:)|.*\.$", line)
@@ -35,15 +37,26 @@ def rule_files(times):
                 for pattern in (_AGE, _PREDICTION):
                     line = pattern.sub(lambda m: m[1] + str(_shorter(int(m[2]), times)), line)
             lines.append(line)
-        rendered[name] = "\n".join(lines) + "\n"
-    return rendered
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def alertmanager(webhook_url, times):
-    """The shipped configuration with this webhook, a secret file beside it, and shorter waits."""
+def prometheus(folder, daemon, alertmanager):
+    """A configuration that scrapes and evaluates each second. JSON is YAML."""
+    return json.dumps({
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(folder / name) for name in RULES],
+        "alerting": {"alertmanagers": [
+            {"static_configs": [{"targets": [alertmanager.url.removeprefix("http://")]}]}]},
+        "scrape_configs": [{"job_name": "batchsql", "static_configs": [
+            {"targets": [daemon.http_url.removeprefix("http://")]}]}]})
+
+
+def alertmanager(webhook, folder, times):
+    """The shipped configuration with this webhook, its secret in the folder, and shorter waits."""
+    secret = folder / "token"
+    secret.write_text(TOKEN, encoding="utf-8")
     text = (files.PROMETHEUS / "alertmanager.yml").read_text(encoding="utf-8")
-    text = text.replace("http://127.0.0.1:9095", webhook_url)
-    text = text.replace("/run/secrets/", "")
-    return re.sub(r"(?m)^(\s+(?:group_wait|group_interval|repeat_interval): )(\w+)$",
-                  lambda line: line[1] + ("0s" if line[2] == "0s" else _shorten_times(line[2], times)),
-                  text)
+    text = text.replace("127.0.0.1:9095", webhook)
+    text = text.replace("/run/secrets/alertmanager-webhook-token", str(secret))
+    return re.sub(r"(?m)^(\s+(?:group_wait|group_interval|repeat_interval): )([1-9]\w*)$",
+                  lambda line: line[1] + _shorten_times(line[2], times), text)

@@ -51,7 +51,7 @@ def with_prefix(expression, prefix):
 
 
 def family(name, metrics):
-    """The metric that a series belongs to: for a part of a histogram the histogram. None: unknown."""
+    """The metric that a series belongs to: for a histogram's part the histogram; None: unknown."""
     if name in metrics:
         return name
     for part in HISTOGRAM_PARTS:

@@ -27,8 +27,12 @@ class Expression:
     panel: Optional[dict] = None  # the dashboard's panel that holds it
 
 
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
 def read_yaml(path):
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.safe_load(text_of(path))
 
 
 def rules(name):
@@ -88,7 +92,7 @@ def documented_expressions():
     """What stands in ```promql blocks of the docs, one expression a line."""
     found = []
     for path in sorted((ROOT / "docs").rglob("*.md")):
-        for block in re.findall(r"^ *```promql\n(.*?)^ *```", path.read_text(encoding="utf-8"), re.S | re.M):
+        for block in re.findall(r"^ *```promql\n(.*?)^ *```", text_of(path), re.S | re.M):
             found += [Expression(path.relative_to(ROOT).as_posix(), line.split("#")[0].strip())
                       for line in block.splitlines() if line.split("#")[0].strip()]
     return found

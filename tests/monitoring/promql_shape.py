@@ -8,6 +8,7 @@ COUNTER_FUNCTIONS = ("rate", "irate", "increase")
 GAUGE_FUNCTIONS = ("delta", "idelta", "deriv", "predict_linear")
 CALL = re.compile(r"\b(rate|irate|increase|delta|idelta|deriv|predict_linear)\s*\(")
 ONE_SERIES = re.compile(r"([a-zA-Z_:][\w:]*)\s*(\{[^{}]*\})?\s*\[([^\[\]]+)\](?:\s*offset\s+\w+)?")
+AVERAGED_RATE = re.compile(r"\bavg\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(\s*batchsql_current_rps")
 SELECTOR = re.compile(r"(?<![\w:])((?:batchsql|process)[_:][\w:]*)\s*(\{[^{}]*\})?")
 
 
@@ -48,13 +49,14 @@ def _problem_of_call(function, argument, metrics):
 
 def problems(expression, metrics):
     """Lines; empty for a good expression."""
-    found = [_problem_of_call(function, argument, metrics) for function, argument in calls(expression)]
+    found = [_problem_of_call(function, argument, metrics)
+             for function, argument in calls(expression)]
     for call in re.finditer(r"\bhistogram_quantile\s*\(", expression):
         quantile = expression[call.end() - 1:]
         buckets = argument_of("(" + quantile.split(",", 1)[1], 0)
         if not re.match(r"sum by \((?:\w+, )*le(?:, \w+)*\) \(\s*rate\(|rate\(", buckets):
             found.append("histogram_quantile without rate, or not summed by le")
-    if re.search(r"\bavg\s*(?:(?:by|without)\s*\([^)]*\)\s*)?\(\s*batchsql_current_rps", expression):
+    if AVERAGED_RATE.search(expression):
         found.append("rows/s are averaged")
     if "batchsql_data_integrity_rate" in expression:
         if len(re.findall(r"\*\s*100\b", expression)) > 1 or re.search(r"\*\s*10000\b", expression):

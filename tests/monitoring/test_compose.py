@@ -1,4 +1,4 @@
-"""The container files have the form that compose takes, and every path, port and name in them agrees.
+"""The container files have the form that compose takes, and paths, ports and names in them agree.
 No image is pulled or built here."""
 
 import os
@@ -14,6 +14,8 @@ SERVICES = COMPOSE["services"]
 DOCKERFILE = (files.ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 EXAMPLE = (files.ROOT / ".env.example").read_text(encoding="utf-8")
 SECRETS = ("PASSWORD", "TOKEN", "GRAFANA_USER")
+# A line of `dpkg-query -S` about a library of this architecture.
+OWNER = re.compile(r"^([^:\n]+):.*: (?:/usr)?/lib/\w+-linux-gnu/[^/\n]+$", re.M)
 # Come with the base image; the last three with sanitizers, which no image has.
 IMPLIED = {"libc6", "libgcc-s1", "libasan8", "libubsan1", "libtsan2"}
 
@@ -43,12 +45,13 @@ def installed(number):
 
 
 def packages_of_dev():
-    text = (files.ROOT / "dev").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z0-9][a-z0-9.+-]+) *(?:#.*)?$", text.partition("packages() {")[2], re.M))
+    listed = files.text_of(files.ROOT / "dev").partition("packages() {")[2]
+    return set(re.findall(r"^([a-z0-9][a-z0-9.+-]+) *(?:#.*)?$", listed, re.M))
 
 
 def test_the_stack_is_complete():
-    assert set(SERVICES) == {"batchsqld", "postgres", "mysql", "prometheus", "alertmanager", "grafana"}
+    assert set(SERVICES) == {
+        "batchsqld", "postgres", "mysql", "prometheus", "alertmanager", "grafana"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -79,7 +82,7 @@ def test_passwords_come_from_the_environment_and_have_no_default():
 
 
 def test_the_example_names_every_variable_and_holds_no_value():
-    used = set(re.findall(r"\$\{(\w+)", (files.ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    used = set(re.findall(r"\$\{(\w+)", files.text_of(files.ROOT / "docker-compose.yml")))
     named = dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE, re.M))
     assert set(named) == used
     assert set(named.values()) == {""}
@@ -112,8 +115,8 @@ def test_prometheus_finds_its_files_its_daemon_and_keeps_30_days():
         assert mounted_at("prometheus", f"/etc/prometheus/{rule_file}").is_file()
     known = {f"{name}:{port.rsplit(':', 1)[1]}" for name, service in SERVICES.items()
              for port in service.get("ports", [])} | {"localhost:9090"}
-    groups = [group for job in config["scrape_configs"] for group in job["static_configs"]]
-    groups += [group for each in config["alerting"]["alertmanagers"] for group in each["static_configs"]]
+    parts = config["scrape_configs"] + config["alerting"]["alertmanagers"]
+    groups = [group for part in parts for group in part["static_configs"]]
     assert {target for group in groups for target in group["targets"]} <= known
 
 
@@ -122,12 +125,12 @@ def test_grafana_finds_its_files_and_sources():
         mounted_at("grafana", "/etc/grafana/provisioning/dashboards/batchsql.yml"))["providers"][0]
     folder = mounted_at("grafana", provider["options"]["path"])
     assert {path.stem for path in folder.glob("*.json")} == set(files.dashboards())
-    sources = files.read_yaml(
-        mounted_at("grafana", "/etc/grafana/provisioning/datasources/prometheus.yml"))["datasources"]
-    for source in sources:
+    provisioned = mounted_at("grafana", "/etc/grafana/provisioning/datasources/prometheus.yml")
+    for source in files.read_yaml(provisioned)["datasources"]:
         host, port = re.fullmatch(r"http://(\w+):(\d+)", source["url"]).groups()
         assert f"127.0.0.1:{port}:{port}" in SERVICES[host]["ports"]
-    assert mounted_at("grafana", "/usr/share/grafana/public/docs/runbooks").resolve() == files.RUNBOOKS
+    served = mounted_at("grafana", "/usr/share/grafana/public/docs/runbooks")
+    assert served.resolve() == files.RUNBOOKS
 
 
 def test_the_daemon_takes_its_configuration():
@@ -172,5 +175,5 @@ def test_the_image_has_the_libraries_that_the_programs_need():
         found = subprocess.run(["dpkg-query", "-S", f"*/{library}"], text=True,
                                capture_output=True, timeout=60)
         assert found.returncode == 0, f"no package has {library}"
-        owners |= set(re.findall(r"^([^:\n]+):.*: (?:/usr)?/lib/\w+-linux-gnu/[^/\n]+$", found.stdout, re.M))
+        owners |= set(OWNER.findall(found.stdout))
     assert owners - IMPLIED <= installed(1), owners - IMPLIED - installed(1)

@@ -1,4 +1,4 @@
-"""The dashboards and Grafana's provisioning files have the form that Grafana's documentation gives."""
+"""The dashboards and Grafana's provisioning files have the form that its documentation gives."""
 
 import json
 import re
@@ -13,12 +13,15 @@ import monitoring_files as files
 import promql_shape
 
 DASHBOARDS = files.dashboards()
-PANELS = [(uid, panel) for uid, dashboard in DASHBOARDS.items() for panel in files.panels(dashboard)]
+PANELS = [(uid, panel) for uid, dashboard in DASHBOARDS.items()
+          for panel in files.panels(dashboard)]
 EXPRESSIONS = files.panel_expressions() + files.grafana_alert_expressions()
 FILTERS = ("env", "database", "table", "test_name")
+PROVISIONING = files.GRAFANA / "provisioning"
 SCHEMAS = files.ROOT / "tests" / "monitoring" / "schemas"
-# Grafana's identifiers of units (packages/grafana-data/src/valueFormats/categories.ts), as far as used.
-UNITS = {"none", "short", "percent", "percentunit", "bytes", "Bps", "s", "ms", "ops", "reqps", "rowsps"}
+# Grafana's identifiers of units (packages/grafana-data/src/valueFormats), as far as used.
+UNITS = {"none", "short", "percent", "percentunit", "bytes", "Bps", "s", "ms", "ops", "reqps",
+         "rowsps"}
 
 
 def panel_name(case):
@@ -123,7 +126,7 @@ def test_an_expression_is_filtered_by_every_label_that_its_series_have(expressio
 
 
 def test_prometheus_takes_every_expression(tmp_path):
-    expressions = files.panel_expressions() + files.documented_expressions() + files.grafana_alert_expressions()
+    expressions = EXPRESSIONS + files.documented_expressions()
     rules = [{"record": f"check:{number}", "expr": files.substituted(each.text)}
              for number, each in enumerate(expressions)]
     (tmp_path / "all.yml").write_text(
@@ -137,22 +140,23 @@ def test_integrity_is_a_table_with_the_thresholds_of_the_contract():
     panel = DASHBOARDS["batchsql-integrity"]["panels"][0]
     assert panel["type"] == "table" and panel["fieldConfig"]["defaults"]["unit"] == "percent"
     steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
-    assert [(step["color"], step["value"]) for step in steps] == [("red", 0), ("yellow", 95), ("green", 99)]
+    assert [(step["color"], step["value"]) for step in steps] == [
+        ("red", 0), ("yellow", 95), ("green", 99)]
 
 
 @pytest.mark.parametrize("kind", ["datasources", "dashboards", "alerting"])
 def test_provisioning_files_fit_their_schema(kind):
     schema = json.loads((SCHEMAS / f"{kind}.json").read_text(encoding="utf-8"))
     jsonschema.Draft7Validator.check_schema(schema)
-    paths = sorted((files.GRAFANA / "provisioning" / kind).glob("*.yml"))
+    paths = sorted((PROVISIONING / kind).glob("*.yml"))
     assert paths
     for path in paths:
         jsonschema.Draft7Validator(schema).validate(files.read_yaml(path))
 
 
 def test_data_sources_agree_everywhere():
-    sources = files.read_yaml(files.GRAFANA / "provisioning" / "datasources" / "prometheus.yml")["datasources"]
-    uids = {source["uid"]: source for source in sources}
+    path = PROVISIONING / "datasources" / "prometheus.yml"
+    uids = {source["uid"]: source for source in files.read_yaml(path)["datasources"]}
     prometheus = uids[files.DATASOURCE_UID]
     assert prometheus["type"] == "prometheus" and prometheus["isDefault"]
     assert uids[prometheus["jsonData"]["alertmanagerUid"]]["type"] == "alertmanager"
@@ -164,14 +168,16 @@ def test_data_sources_agree_everywhere():
 
 def test_grafanas_alert_is_the_contracts_and_is_paused():
     (rule,) = files.grafana_alert_rules()
-    group = files.read_yaml(files.GRAFANA / "provisioning" / "alerting" / "data-integrity.yml")["groups"][0]
+    (group,) = files.read_yaml(PROVISIONING / "alerting" / "data-integrity.yml")["groups"]
     query, reduced, threshold = rule["data"]
     assert rule["title"] == "数据完整性告警" and rule["isPaused"] is True
     assert (group["interval"], rule["for"]) == ("10s", "1m")
     assert (rule["noDataState"], rule["execErrState"]) == ("NoData", "Alerting")
     assert query["model"]["expr"] == "batchsql_data_integrity_rate * 100"
-    assert reduced["model"]["reducer"] == "last" and reduced["model"]["expression"] == query["refId"]
-    assert threshold["model"]["expression"] == reduced["refId"] and rule["condition"] == threshold["refId"]
+    assert reduced["model"]["reducer"] == "last"
+    assert reduced["model"]["expression"] == query["refId"]
+    assert threshold["model"]["expression"] == reduced["refId"]
+    assert rule["condition"] == threshold["refId"]
     assert threshold["model"]["conditions"] == [{"evaluator": {"type": "lt", "params": [95]}}]
     panels = {panel["id"] for panel in DASHBOARDS[rule["dashboardUid"]]["panels"]}
     assert rule["panelId"] in panels

@@ -12,6 +12,8 @@ import monitoring_files as files
 
 ALERTS = files.alerts()
 PAGES = sorted(page for page in files.RUNBOOKS.glob("*.md") if page.name != "README.md")
+ALL_PAGES = sorted((files.ROOT / "docs").rglob("*.md"))
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 SECTIONS = ("Meaning", "Impact", "Confirm", "What to do")
 COMMAND = re.compile(r"(?:^ *|`)(batchsql [^`#\n]*)", re.M)
 
@@ -23,7 +25,8 @@ def program(name):
 
 @functools.lru_cache(maxsize=None)
 def help_of(*words):
-    done = subprocess.run([program("batchsql"), *words, "--help"], text=True, capture_output=True, timeout=20)
+    done = subprocess.run([program("batchsql"), *words, "--help"], text=True, capture_output=True,
+                          timeout=20)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -41,7 +44,8 @@ def problem_of_command(line):
     if not path or subcommands(help_of(*path)):
         return f"no command: {line}"
     known = help_of(*path)
-    unknown = [word for word in words if word.startswith("--") and not re.search(rf"{word}\b", known)]
+    options = [word for word in words if word.startswith("--")]
+    unknown = [option for option in options if not re.search(rf"{option}\b", known)]
     return f"no option {unknown}: {line}" if unknown else None
 
 
@@ -98,9 +102,9 @@ def test_a_page_has_its_sections(page):
     assert "```promql" in text.partition("## Confirm")[2].partition("## What to do")[0]
 
 
-@pytest.mark.parametrize("page", sorted((files.ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
 def test_links_between_pages_resolve(page):
-    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text(encoding="utf-8")):
+    for path, anchor in LINK.findall(files.text_of(page)):
         linked = (page.parent / path).resolve() if path else page
         assert linked.exists(), path
         assert not anchor or anchor in files.heading_anchors(linked), f"{path}#{anchor}"
@@ -111,6 +115,7 @@ def test_a_command_exists(page, line):
     assert problem_of_command(line) is None
 
 
-@pytest.mark.parametrize("line", ["batchsql dlq", "batchsql replay --table t", "batchsql dlq replay --everything"])
+@pytest.mark.parametrize("line", [
+    "batchsql dlq", "batchsql replay --table t", "batchsql dlq replay --everything"])
 def test_a_command_that_does_not_exist_is_seen(line):
     assert problem_of_command(line)
