@@ -105,6 +105,7 @@ PipelineStatus Pipeline::status() const {
   status.dead_letters = dead_letters;
   status.queued_rows = batcher_.rows() + flushing_rows_ + syncing_rows_ + left_rows_;
   status.queued_bytes = batcher_.bytes() + flushing_bytes_;
+  status.at_least_once = schema_ != nullptr && schema_->weakness() != TableWeakness::kNone;
   return status;
 }
 
@@ -322,7 +323,16 @@ absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>
     reopen_at_.reset();
   }
   if (opened) SetState(PipelineState::kRunning, "");
+  if (opened) WarnIfWeak(*schema);
   return schema;
+}
+
+void Pipeline::WarnIfWeak(const TableSchema& schema) const {
+  if (schema.weakness() == TableWeakness::kNone) return;
+  Log(LogLevel::kWarning, "rows are written at least once, not exactly once",
+      {{"table", options_.label},
+       {"target", target_->name()},
+       {"reason", std::string(TableWeaknessText(schema.weakness()))}});
 }
 
 absl::StatusOr<TableSchema> Pipeline::DescribeAndClaim(const std::vector<NewColumn>& shape) {

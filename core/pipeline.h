@@ -55,6 +55,7 @@ struct PipelineStatus {
   uint64_t lost_rows = 0;           // given up at the shutdown's deadline, and not in the journal
   uint64_t dead_letters = 0;        // that are live now; 0 without a journal
   uint64_t skipped_requests = 0;    // sequences that producers gave up with resume_at
+  bool at_least_once = false;       // the table cannot keep the promise of exactly once
 };
 
 // What Submit made of a request.
@@ -172,6 +173,7 @@ class Pipeline {
 
   void RunOpens(std::deque<OpenRequest> opens);
   absl::StatusOr<Schema> OpenOnce(const std::vector<NewColumn>& shape);
+  void WarnIfWeak(const TableSchema& schema) const;
   absl::StatusOr<TableSchema> DescribeAndClaim(const std::vector<NewColumn>& shape);
   absl::StatusOr<TableSchema> DescribeOrCreate(Executor& executor,
                                                const std::vector<NewColumn>& shape);
