@@ -86,6 +86,9 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
                   table.journal == JournalKind::kDisk
                       ? "rows are journaled before they are acknowledged\n"
                       : "no journal: rows are acknowledged when they are in the table\n");
+  if (table.rule.at_least_once) {
+    text += "    a table that cannot be written exactly once is written at least once\n";
+  }
   absl::StrAppend(&text, "    a batch closes at ", batch.rows_max, " rows, ",
                   Bytes(batch.bytes_max), " or ", batch.linger_ms, " ms\n");
   return text;

@@ -158,6 +158,8 @@ void ReadRule(Reader& reader, WriteRule* rule) {
   ReadColumns(reader, "key", &rule->key);
   ReadColumns(reader, "update", &rule->update);
   reader.Read("any_unique_key", &rule->any_unique_key);
+  reader.ReadChoice<bool>("delivery", &rule->at_least_once,
+                          {{"exactly_once", false}, {"at_least_once", true}});
 }
 
 }  // namespace

@@ -118,6 +118,7 @@ PipelineStatus Pipeline::status() const {
   status.oldest_age = OldestAge();
   status.journal_bytes = journal.bytes;
   status.journal_segments = journal.segments;
+  status.at_least_once = schema_ != nullptr && schema_->weakness() != TableWeakness::kNone;
   return status;
 }
 
@@ -390,7 +391,16 @@ absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>
     reopen_at_.reset();
   }
   if (opened) SetState(PipelineState::kRunning, "");
+  if (opened) WarnIfWeak(*schema);
   return schema;
+}
+
+void Pipeline::WarnIfWeak(const TableSchema& schema) const {
+  if (schema.weakness() == TableWeakness::kNone) return;
+  Log(LogLevel::kWarning, "rows are written at least once, not exactly once",
+      {{"table", options_.label},
+       {"target", target_->name()},
+       {"reason", std::string(TableWeaknessText(schema.weakness()))}});
 }
 
 absl::StatusOr<TableSchema> Pipeline::DescribeAndClaim(const std::vector<NewColumn>& shape) {

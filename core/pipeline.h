@@ -67,6 +67,7 @@ struct PipelineStatus {
   Duration oldest_age{};  // since the oldest row that is not committed was accepted; 0: none waits
   uint64_t journal_bytes = 0;
   uint32_t journal_segments = 0;
+  bool at_least_once = false;       // the table cannot keep the promise of exactly once
 };
 
 // What Submit made of a request.
@@ -200,6 +201,7 @@ class Pipeline {
 
   void RunOpens(std::deque<OpenRequest> opens);
   absl::StatusOr<Schema> OpenOnce(const std::vector<NewColumn>& shape);
+  void WarnIfWeak(const TableSchema& schema) const;
   absl::StatusOr<TableSchema> DescribeAndClaim(const std::vector<NewColumn>& shape);
   absl::StatusOr<TableSchema> DescribeOrCreate(Executor& executor,
                                                const std::vector<NewColumn>& shape);

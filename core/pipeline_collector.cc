@@ -38,6 +38,7 @@ class PipelineFamilies {
     for (const PipelineState state : kPipelineStates) {
       state_.Add(With(labels, "state", PipelineStateName(state)), status.state == state ? 1 : 0);
     }
+    at_least_once_.Add(labels, status.at_least_once ? 1 : 0);
     journal_bytes_.Add(labels, status.journal_bytes);
     journal_segments_.Add(labels, status.journal_segments);
     journal_limit_.Add(labels, journal_bytes_max_);
@@ -45,10 +46,10 @@ class PipelineFamilies {
 
   std::vector<prometheus::MetricFamily> Take() {
     std::vector<prometheus::MetricFamily> families;
-    for (Family* family :
-         {&received_, &replayed_, &recovered_, &deduplicated_, &coalesced_, &lost_, &skipped_,
-          &rejected_, &dead_lettered_, &dead_letters_, &queue_rows_, &queue_bytes_, &oldest_,
-          &inflight_, &state_, &journal_bytes_, &journal_segments_, &journal_limit_}) {
+    for (Family* family : {&received_, &replayed_, &recovered_, &deduplicated_, &coalesced_, &lost_,
+                           &skipped_, &rejected_, &dead_lettered_, &dead_letters_, &queue_rows_,
+                           &queue_bytes_, &oldest_, &inflight_, &state_, &at_least_once_,
+                           &journal_bytes_, &journal_segments_, &journal_limit_}) {
       families.push_back(family->Take());
     }
     return families;
@@ -108,6 +109,8 @@ class PipelineFamilies {
   Family inflight_{Kind::kGauge, "batchsql_inflight_flushes", "Flushes under way."};
   Family state_{Kind::kGauge, "batchsql_pipeline_state",
                 "1 for the state that the pipeline is in, 0 for the others."};
+  Family at_least_once_{Kind::kGauge, "batchsql_pipeline_at_least_once",
+                        "1 where the table cannot be written exactly once, and need not."};
   Family journal_bytes_{Kind::kGauge, "batchsql_journal_bytes", "The journal's size on disk."};
   Family journal_segments_{Kind::kGauge, "batchsql_journal_segments", "The journal's segments."};
   Family journal_limit_{Kind::kGauge, "batchsql_journal_limit_bytes",

@@ -56,16 +56,33 @@ std::string_view ColumnTypeName(ColumnType type) {
   return "";
 }
 
+std::string_view TableWeaknessText(TableWeakness weakness) {
+  switch (weakness) {
+    case TableWeakness::kNone:
+      return "";
+    case TableWeakness::kUnlogged:
+      return "an unlogged table is empty after a crash of the server";
+    case TableWeakness::kForeign:
+      return "a foreign table commits apart from the watermark";
+    case TableWeakness::kView:
+      return "a view may write anywhere";
+    case TableWeakness::kNoRollback:
+      return "only an InnoDB table can take a flush back";
+  }
+  return "";
+}
+
 absl::StatusOr<TableSchema> TableSchema::Create(TableName name, std::vector<Column> columns,
                                                 std::vector<uint16_t> primary_key,
                                                 std::vector<std::vector<uint16_t>> unique_keys,
-                                                WriteRule rule) {
+                                                WriteRule rule, TableWeakness weakness) {
   TableSchema schema;
   schema.name_ = std::move(name);
   schema.columns_ = std::move(columns);
   schema.primary_key_ = std::move(primary_key);
   schema.unique_keys_ = std::move(unique_keys);
   schema.rule_ = std::move(rule);
+  schema.weakness_ = weakness;
   for (size_t i = 0; i < schema.columns_.size(); ++i) {
     schema.index_.emplace(schema.columns_[i].name, static_cast<uint16_t>(i));
   }
@@ -133,7 +150,7 @@ absl::Status TableSchema::ResolveKey() {
 
 bool TableSchema::operator==(const TableSchema& other) const {
   return name_ == other.name_ && columns_ == other.columns_ && primary_key_ == other.primary_key_ &&
-         unique_keys_ == other.unique_keys_ && rule_ == other.rule_;
+         unique_keys_ == other.unique_keys_ && rule_ == other.rule_ && weakness_ == other.weakness_;
 }
 
 }  // namespace batchsql

@@ -107,9 +107,23 @@ struct WriteRule {
   std::vector<std::string> update;
   // Accept that the conflict strategy also applies to the table's other unique keys.
   bool any_unique_key = false;
+  // Accept a table that cannot keep the promise of exactly once.
+  bool at_least_once = false;
 
   bool operator==(const WriteRule&) const = default;
 };
+
+// Why a flush into a table is not exactly once; docs/watermark.md, "Tables".
+enum class TableWeakness : uint8_t {
+  kNone,        // it is
+  kUnlogged,    // PostgreSQL: its rows are gone after a crash of the server
+  kForeign,     // PostgreSQL: its rows are elsewhere, and commit apart from the watermark
+  kView,        // PostgreSQL: where its rows go is the view's matter
+  kNoRollback,  // MySQL: what a failed flush wrote may stay
+};
+
+// What is wrong with such a table, for people.
+std::string_view TableWeaknessText(TableWeakness weakness);
 
 // Columns, keys and conflict rule of one table. Immutable once built and shared between threads.
 class TableSchema {
@@ -120,7 +134,8 @@ class TableSchema {
   static absl::StatusOr<TableSchema> Create(TableName name, std::vector<Column> columns,
                                             std::vector<uint16_t> primary_key,
                                             std::vector<std::vector<uint16_t>> unique_keys,
-                                            WriteRule rule);
+                                            WriteRule rule,
+                                            TableWeakness weakness = TableWeakness::kNone);
 
   const TableName& name() const { return name_; }
   const std::vector<Column>& columns() const { return columns_; }
@@ -143,6 +158,8 @@ class TableSchema {
   bool CanCoalesce() const { return can_coalesce_; }
   // Flushes may overtake each other: no order is promised under kInsert.
   bool IsAppendOnly() const { return rule_.conflict == Conflict::kInsert; }
+  // Other than kNone only where the rule accepts it.
+  TableWeakness weakness() const { return weakness_; }
 
   bool operator==(const TableSchema& other) const;
 
@@ -156,6 +173,7 @@ class TableSchema {
   std::vector<uint16_t> primary_key_;
   std::vector<std::vector<uint16_t>> unique_keys_;
   WriteRule rule_;
+  TableWeakness weakness_ = TableWeakness::kNone;
   std::vector<uint16_t> conflict_key_;
   std::vector<bool> is_update_column_;
   bool can_coalesce_ = false;

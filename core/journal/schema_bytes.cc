@@ -110,7 +110,12 @@ void AppendRule(const WriteRule& rule, ByteWriter& out) {
   out.U8(static_cast<uint8_t>(rule.conflict));
   AppendStrings(rule.key, out);
   AppendStrings(rule.update, out);
-  out.U8(rule.any_unique_key ? 1 : 0);
+}
+
+uint8_t FlagsOf(const TableSchema& schema) {
+  return static_cast<uint8_t>(Bit(schema.rule().any_unique_key, 0) |
+                              Bit(schema.rule().at_least_once, 1) |
+                              static_cast<uint32_t>(schema.weakness()) << 2U);
 }
 
 bool ReadRule(ByteReader& in, WriteRule* rule) {
@@ -119,7 +124,6 @@ bool ReadRule(ByteReader& in, WriteRule* rule) {
   rule->conflict = static_cast<Conflict>(conflict);
   rule->key = ReadStrings(in);
   rule->update = ReadStrings(in);
-  rule->any_unique_key = in.U8() != 0;
   return in.ok();
 }
 
@@ -129,7 +133,15 @@ struct Parts {
   std::vector<uint16_t> primary_key;
   std::vector<std::vector<uint16_t>> unique_keys;
   WriteRule rule;
+  TableWeakness weakness = TableWeakness::kNone;
 };
+
+bool SetFlags(uint8_t flags, Parts* parts) {
+  parts->rule.any_unique_key = (flags & 1U) != 0;
+  parts->rule.at_least_once = (flags & 2U) != 0;
+  parts->weakness = static_cast<TableWeakness>(flags >> 2U);
+  return parts->weakness <= TableWeakness::kNoRollback;
+}
 
 bool ReadParts(ByteReader& in, Parts* parts) {
   parts->name.schema = in.String();
@@ -143,7 +155,7 @@ bool ReadParts(ByteReader& in, Parts* parts) {
   for (uint32_t i = 0; i < keys && in.ok(); ++i) {
     if (!ReadKey(in, parts->columns.size(), &parts->unique_keys.emplace_back())) return false;
   }
-  return ReadRule(in, &parts->rule) && in.empty();
+  return ReadRule(in, &parts->rule) && SetFlags(in.U8(), parts) && in.ok() && in.empty();
 }
 
 }  // namespace
@@ -157,6 +169,7 @@ void AppendSchema(const TableSchema& schema, ByteWriter& out) {
   out.U32(static_cast<uint32_t>(schema.unique_keys().size()));
   for (const std::vector<uint16_t>& key : schema.unique_keys()) AppendKey(key, out);
   AppendRule(schema.rule(), out);
+  out.U8(FlagsOf(schema));
 }
 
 absl::StatusOr<TableSchema> ParseSchema(std::string_view bytes) {
@@ -165,7 +178,7 @@ absl::StatusOr<TableSchema> ParseSchema(std::string_view bytes) {
   if (!ReadParts(in, &parts)) return absl::DataLossError("the schema is malformed");
   absl::StatusOr<TableSchema> schema = TableSchema::Create(
       std::move(parts.name), std::move(parts.columns), std::move(parts.primary_key),
-      std::move(parts.unique_keys), std::move(parts.rule));
+      std::move(parts.unique_keys), std::move(parts.rule), parts.weakness);
   if (!schema.ok()) return absl::DataLossError("the schema contradicts itself");
   return schema;
 }

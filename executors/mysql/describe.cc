@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/strings.h"
 #include "executors/mysql/column_types.h"
 #include "executors/mysql/errors.h"
 #include "executors/mysql/sql_text.h"
@@ -53,7 +54,7 @@ class Describer {
       : connection_(connection), name_(name), error_(*error) {}
 
   absl::StatusOr<TableSchema> Describe(const WriteRule& rule) {
-    if (absl::Status status = CheckTable(); !status.ok()) return status;
+    if (absl::Status status = CheckTable(rule.at_least_once); !status.ok()) return status;
     absl::StatusOr<std::vector<Column>> columns = ReadColumns();
     if (!columns.ok()) return columns.status();
     absl::StatusOr<std::vector<UniqueIndex>> indexes = ReadUniqueIndexes(*columns);
@@ -73,14 +74,21 @@ class Describer {
     return names;
   }
 
-  // Only InnoDB can take a flush back whole.
-  absl::Status CheckTable() {
+  // Only InnoDB can take a flush back whole; what lies behind a view is not looked at.
+  absl::Status CheckTable(bool at_least_once) {
     absl::StatusOr<MySqlRow> table = ReadTable();
     if (!table.ok()) return table.status();
     const std::string type = (*table)[0].value_or("");
     const std::string engine = (*table)[1].value_or("");
-    if (type != "BASE TABLE") return Refuse(absl::StrCat("is a ", type, ", not a base table"));
-    if (engine != "InnoDB") return Refuse(absl::StrCat("has engine ", engine, ", not InnoDB"));
+    const bool is_table = type == "BASE TABLE";
+    if (is_table && engine == "InnoDB") return absl::OkStatus();
+    const std::string kind = is_table ? "has engine " + engine : "is a " + type;
+    if (!is_table && type != "VIEW") return Refuse(kind);
+    if (!at_least_once) {
+      return Refuse(absl::StrCat(kind, ": ", AsAbsl(TableWeaknessText(TableWeakness::kNoRollback)),
+                                 "; delivery: at_least_once accepts that"));
+    }
+    weakness_ = TableWeakness::kNoRollback;
     return absl::OkStatus();
   }
 
@@ -204,12 +212,13 @@ class Describer {
       unique.push_back(index.columns);
     }
     return TableSchema::Create(name_, std::move(columns), std::move(primary), std::move(unique),
-                               rule);
+                               rule, weakness_);
   }
 
   MySqlConnection& connection_;
   const TableName& name_;
   DatabaseError& error_;
+  TableWeakness weakness_ = TableWeakness::kNone;
 };
 
 }  // namespace
@@ -221,7 +230,7 @@ absl::StatusOr<TableSchema> DescribeMySqlTable(MySqlConnection& connection, cons
 
 absl::Status CheckMySqlTableKind(MySqlConnection& connection, const TableName& name,
                                  DatabaseError* error) {
-  return Describer(connection, name, error).CheckTable();
+  return Describer(connection, name, error).CheckTable(/*at_least_once=*/false);
 }
 
 absl::StatusOr<std::set<std::string>> ListMySqlColumns(MySqlConnection& connection,

@@ -20,12 +20,14 @@
 namespace batchsql::postgresql {
 namespace {
 
-// The kinds of a table are in its partitions too: one of them may be unlogged, or lie elsewhere.
+// The kinds of a table are in its partitions too: one of them may be unlogged, or lie elsewhere;
+// the last column tells the worst, f or u.
 constexpr char kRelationSql[] = R"(
 SELECT c.oid, c.relkind, c.relpersistence, pg_catalog.row_security_active(c.oid),
-       EXISTS (SELECT 1 FROM pg_catalog.pg_partition_tree(c.oid) p
-               JOIN pg_catalog.pg_class k ON k.oid = p.relid
-               WHERE k.relkind NOT IN ('r', 'p') OR k.relpersistence <> 'p')
+       (SELECT pg_catalog.min(CASE WHEN k.relkind NOT IN ('r', 'p') THEN 'f' ELSE 'u' END)
+        FROM pg_catalog.pg_partition_tree(c.oid) p
+        JOIN pg_catalog.pg_class k ON k.oid = p.relid
+        WHERE k.relkind NOT IN ('r', 'p') OR k.relpersistence <> 'p')
 FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1))";
 
 // A domain's base type, its modifier, its NOT NULL and its default count as the column's own.
@@ -72,8 +74,12 @@ class Describer {
  public:
   Describer(Connection& connection, const TableName& name) : connection_(connection), name_(name) {}
 
-  absl::Status Read() {
+  absl::Status Read(const WriteRule& rule) {
     if (absl::Status status = ReadRelation(); !status.ok()) return status;
+    if (weakness_ != TableWeakness::kNone && !rule.at_least_once) {
+      return Refuse(absl::StrCat(AsAbsl(TableWeaknessText(weakness_)),
+                                 "; delivery: at_least_once accepts that"));
+    }
     if (absl::Status status = ReadColumns(); !status.ok()) return status;
     if (absl::Status status = ReadLabels(); !status.ok()) return status;
     return ReadKeys();
@@ -81,7 +87,7 @@ class Describer {
 
   absl::StatusOr<TableSchema> Build(const WriteRule& rule) && {
     return TableSchema::Create(name_, std::move(columns_), std::move(primary_key_),
-                               std::move(unique_keys_), rule);
+                               std::move(unique_keys_), rule, weakness_);
   }
 
  private:
@@ -103,14 +109,21 @@ class Describer {
       return absl::NotFoundError(absl::StrCat("no table ", name_.ToString()));
     oid_ = std::string(CellText(result, 0, 0));
     const std::string_view kind = CellText(result, 0, 1);
-    if (kind != "r" && kind != "p") return Refuse("only tables can be written exactly once");
-    if (CellText(result, 0, 2) != "p")
-      return Refuse("an unlogged or temporary table keeps no promise");
+    const std::string_view persistence = CellText(result, 0, 2);
+    if (kind != "r" && kind != "p" && kind != "f" && kind != "v") return Refuse("is not a table");
+    if (persistence == "t") return Refuse("a temporary table is another session's");
     if (CellText(result, 0, 3) == "t")
       return Refuse("row-level security is on for this role: COPY is not possible");
-    if (CellText(result, 0, 4) == "t")
-      return Refuse("one of its partitions is foreign or unlogged");
+    weakness_ = Weakness(kind, persistence, CellText(result, 0, 4));
     return absl::OkStatus();
+  }
+
+  static TableWeakness Weakness(std::string_view kind, std::string_view persistence,
+                                std::string_view worst_partition) {
+    if (kind == "v") return TableWeakness::kView;
+    if (kind == "f" || worst_partition == "f") return TableWeakness::kForeign;
+    if (persistence == "u" || worst_partition == "u") return TableWeakness::kUnlogged;
+    return TableWeakness::kNone;
   }
 
   absl::Status ReadColumns() {
@@ -194,6 +207,7 @@ class Describer {
   Connection& connection_;
   const TableName& name_;
   std::string oid_;
+  TableWeakness weakness_ = TableWeakness::kNone;
   std::vector<Column> columns_;
   absl::flat_hash_map<int, uint16_t> index_of_;           // attnum → index
   std::map<uint32_t, std::vector<size_t>> enum_columns_;  // enum's OID → indexes
@@ -228,7 +242,7 @@ absl::StatusOr<bool> OwnTableExists(Connection& connection, std::string_view nam
 absl::StatusOr<TableSchema> DescribeTable(Connection& connection, const TableName& name,
                                           const WriteRule& rule) {
   Describer describer(connection, name);
-  if (absl::Status status = describer.Read(); !status.ok()) return status;
+  if (absl::Status status = describer.Read(rule); !status.ok()) return status;
   return std::move(describer).Build(rule);
 }
 

@@ -145,7 +145,10 @@ DatabaseError FlushSession::Copy(const std::string& sql, const WritePlan& plan,
 DatabaseError FlushSession::WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                                       absl::Span<const RowRange> ranges) {
   if (columns.empty()) return connection_->Run(InsertDefaults(*plan.schema, CountRows(ranges)));
-  if (plan.schema->conflict() != Conflict::kInsert) return WriteStaged(plan, columns, ranges);
+  // COPY does not write through a view.
+  const bool staged = plan.schema->conflict() != Conflict::kInsert ||
+                      plan.schema->weakness() == TableWeakness::kView;
+  if (staged) return WriteStaged(plan, columns, ranges);
   return Copy(CopyIntoTable(*plan.schema, columns), plan, columns, ranges, /*with_ordinal=*/false);
 }
 

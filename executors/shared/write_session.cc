@@ -67,25 +67,60 @@ class DriftCount {
   std::map<std::pair<std::string, std::string>, uint64_t> counts_;
 };
 
-// One attempt at a plan inside one open transaction, isolating faulty rows by bisection.
+// Nothing that a statement wrote is taken back, so savepoints are of no use (Aria refuses them).
+bool LacksRollback(const WritePlan& plan) {
+  return plan.schema != nullptr && plan.schema->weakness() == TableWeakness::kNoRollback;
+}
+
+// Then a row that is tried twice is there twice, unless a key tells it from a new one.
+bool MustWriteEachOnce(const WritePlan& plan) {
+  return LacksRollback(plan) && plan.schema->conflict() == Conflict::kInsert;
+}
+
+// One attempt at a plan inside one open transaction, isolating faulty rows by bisection, or row by
+// row where each must be sent once.
 class Bisection {
  public:
   Bisection(WriteSession& session, const WritePlan& plan)
-      : session_(session), plan_(plan), drift_(plan) {}
+      : session_(session),
+        plan_(plan),
+        lacks_rollback_(LacksRollback(plan)),
+        each_once_(MustWriteEachOnce(plan)),
+        drift_(plan) {}
 
   // The error that ended the transaction, if any.
   DatabaseError Run() {
-    if (DatabaseError error = session_.MakeConstraintsImmediate(); !error.ok()) return error;
-    for (const WriteGroup& group : plan_.groups) {
-      if (DatabaseError error = Write(group.columns, group.rows); !error.ok()) return error;
-    }
-    return {};
+    if (!lacks_rollback_) return RunGroups();
+    // It shows at the end whether the transaction is still the same.
+    if (DatabaseError error = session_.SetSavepoint(); !error.ok()) return error;
+    DatabaseError error = RunGroups();
+    return error.ok() && !failures_.empty() ? session_.ReleaseSavepoint() : error;
   }
 
   std::vector<RowFailure> TakeFailures() { return std::move(failures_); }
   uint64_t coalesced_rows() const { return plan_.coalesced_rows - uncoalesced_; }
 
  private:
+  DatabaseError RunGroups() {
+    if (DatabaseError error = session_.MakeConstraintsImmediate(); !error.ok()) return error;
+    for (const WriteGroup& group : plan_.groups) {
+      DatabaseError error =
+          each_once_ ? WriteEach(group.columns, group.rows) : Write(group.columns, group.rows);
+      if (!error.ok()) return error;
+    }
+    return {};
+  }
+
+  DatabaseError WriteEach(absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges) {
+    for (const RowRange& range : ranges) {
+      for (uint32_t row = range.begin; row < range.end; ++row) {
+        const RowRange one{range.block, row, row + 1};
+        if (DatabaseError error = Write(columns, {&one, 1}); !error.ok()) return error;
+      }
+    }
+    return {};
+  }
+
   // Writes the rows under a savepoint, halving on a row's fault. Depth is log2(rows).
   DatabaseError Write(absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges) {
     DatabaseError fault;
@@ -103,19 +138,21 @@ class Bisection {
   // ends the transaction.
   DatabaseError TryRows(absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges,
                         DatabaseError* fault) {
-    if (++statements_ > kStatementsMax) {
+    // A pause would send again what is there already.
+    if (++statements_ > kStatementsMax && !each_once_) {
       return OwnError(ErrorClass::kPause, kRowFloodCode,
                       absl::StrCat(failures_.size(), " rows are refused so far, and more follow"));
     }
-    if (DatabaseError error = session_.SetSavepoint(); !error.ok()) return error;
+    DatabaseError begun = lacks_rollback_ ? DatabaseError() : session_.SetSavepoint();
+    if (!begun.ok()) return begun;
     DatabaseError error = session_.WriteRows(plan_, columns, ranges);
-    if (error.ok()) return session_.ReleaseSavepoint();
+    if (error.ok()) return lacks_rollback_ ? DatabaseError() : session_.ReleaseSavepoint();
     if (!IsRowFault(error)) return error;
     if (!session_.InTransaction()) {
       return {ErrorClass::kRetry, error.code, "a row's fault ended the transaction"};
     }
     *fault = std::move(error);
-    return session_.RollbackToSavepoint();
+    return lacks_rollback_ ? DatabaseError() : session_.RollbackToSavepoint();
   }
 
   // A faulty row: report it, or try the rows that it was coalesced from, in LSN order.
@@ -143,11 +180,13 @@ class Bisection {
 
   DatabaseError Refuse(RowRef row, DatabaseError fault) {
     failures_.push_back({row, std::move(fault)});
-    return drift_.Add(failures_.back().error);
+    return each_once_ ? DatabaseError() : drift_.Add(failures_.back().error);
   }
 
   WriteSession& session_;
   const WritePlan& plan_;
+  const bool lacks_rollback_;
+  const bool each_once_;
   std::vector<RowFailure> failures_;
   uint64_t uncoalesced_ = 0;
   uint32_t statements_ = 0;
@@ -243,7 +282,9 @@ class Attempt {
 WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,
                       KeepFailures keep) {
   Attempt attempt(session, plan, progress, keep);
-  WriteOutcome outcome = attempt.Run(/*isolating=*/false);
+  const bool each_once = MustWriteEachOnce(plan);
+  WriteOutcome outcome = attempt.Run(/*isolating=*/each_once);
+  if (each_once) return outcome;
   if (outcome.kind == Kind::kNotCommitted && IsRowFault(outcome.error)) {
     return attempt.Run(/*isolating=*/true);
   }

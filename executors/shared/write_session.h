@@ -50,7 +50,8 @@ inline constexpr uint64_t kDriftRowsMin = 100;
 // as a whole, without savepoints. When a row is at fault, again from the start under savepoints,
 // halving until the faulty rows stand alone; those are left out, given to `keep` directly before
 // the commit, and reported. After every error the session's InTransaction is asked, and nothing
-// more is sent in a transaction that is gone.
+// more is sent in a transaction that is gone. Inserts into a table without rollback go one by one
+// instead.
 WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,
                       KeepFailures keep);
 

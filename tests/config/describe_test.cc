@@ -39,7 +39,7 @@ tables:
   - {name: t, target: a, conflict: update, key: [k, l], update: [v, w], batch: {bytes_max: 1025}}
   - {name: t, target: c, conflict: replace, any_unique_key: true}
   - {name: u, target: b, conflict: ignore, key: [k], create: missing}
-  - {name: v, target: b, conflict: update}
+  - {name: v, target: b, conflict: update, delivery: at_least_once}
   - {name: '*', target: b, evolve: add_columns}
 monitoring: {environment: prod}
 )",
@@ -61,7 +61,10 @@ monitoring: {environment: prod}
        "  u, in b:\n    rows are inserted; one whose (k) exists is ignored\n    a missing table is "
        "made from its first rows with the primary key (k); an unknown column is an error\n",
        "  v, in b:\n    rows are inserted; one whose the primary key exists updates the columns "
-       "that were sent\n",
+       "that were sent\n    a missing table is an error; an unknown column is an error\n    rows "
+       "are "
+       "journaled before they are acknowledged\n    a table that cannot be written exactly once is "
+       "written at least once\n",
        "  every other table, in b:\n", "unknown columns are added\n",
        "metrics: test_name=default env=prod\n",
        "warning: http.listen: 0.0.0.0:80 can be reached from other machines"}) {

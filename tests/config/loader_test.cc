@@ -56,6 +56,7 @@ tables:
     key: [k, l]
     update: [v]
     any_unique_key: true
+    delivery: at_least_once
     create: missing
     evolve: add_columns
     journal: none
@@ -86,7 +87,7 @@ log: {level: warning}
                       {"b", TargetKind::kMysql, "mysql://u:p@h/d", 8}};
   expected.tables = {{"s.t",
                       "b",
-                      {Conflict::kUpdate, {"k", "l"}, {"v"}, true},
+                      {Conflict::kUpdate, {"k", "l"}, {"v"}, true, true},
                       CreateTables::kMissing,
                       EvolveTables::kAddColumns,
                       JournalKind::kNone,

@@ -34,7 +34,9 @@ class FakeSession : public WriteSession {
   bool producer_moved_elsewhere = false;
   DatabaseError producer_error;
   RejectReason reason = RejectReason::kDuplicateKey;  // of rows that are refused
-  bool vanishes = false;  // the transaction is gone after a statement without an error
+  bool vanishes = false;   // the transaction is gone after a statement without an error
+  bool keeps_all = false;  // no rollback: what was written before a bad row stays in `kept`
+  std::vector<int64_t> kept;
 
   std::vector<int64_t> table;  // ids in the order of their writing
   int statements = 0;
@@ -75,6 +77,7 @@ class FakeSession : public WriteSession {
     });
     static_cast<void>(columns);
     if (vanishes) in_transaction_ = false;
+    if (keeps_all) Keep(written);
     if (error.ok()) pending_.insert(pending_.end(), written.begin(), written.end());
     return error;
   }
@@ -136,6 +139,12 @@ class FakeSession : public WriteSession {
   }
 
  private:
+  void Keep(const std::vector<int64_t>& ids) {
+    for (const int64_t id : ids) {
+      if (bad.contains(id)) return;
+      kept.push_back(id);
+    }
+  }
   DatabaseError RowError() const { return {ErrorClass::kRow, "23505", "", reason, "id"}; }
   static DatabaseError NotForFlushes() { return {ErrorClass::kFatal, "unexpected", ""}; }
   void Sent() { outside += in_transaction_ ? 0 : 1; }

@@ -122,6 +122,17 @@ TEST_CASE_METHOD(PipelineTest, "Refused rows are told by the index of their requ
   CHECK(DumpRejections(answers.Await("a").rejected) == Strings{"1  database"});
 }
 
+TEST_CASE_METHOD(PipelineTest, "A table that is not written exactly once is told by the status") {
+  MakeAndOpen();
+  CHECK_FALSE(pipeline->status().at_least_once);
+  const TableSchema strong = TestTableAB(Conflict::kUpdate);
+  database.SetDescribed(TableSchema::Create(strong.name(), strong.columns(), strong.primary_key(),
+                                            strong.unique_keys(), strong.rule(),
+                                            TableWeakness::kUnlogged));
+  REQUIRE(Open().ok());
+  CHECK(pipeline->status().at_least_once);
+}
+
 TEST_CASE_METHOD(PipelineTest, "Coalesced rows are counted as such, and answered") {
   MakeAndOpen();
   REQUIRE(Submit("a", 1, 5).ok());

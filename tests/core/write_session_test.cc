@@ -222,5 +222,54 @@ TEST_CASE("Coalesced rows that are written stay counted while another's original
   CHECK(outcome.coalesced_rows == 2);
 }
 
+// Rows for a table that keeps what a failed flush wrote.
+Rows WithoutRollback(int64_t count, Conflict conflict) {
+  Rows rows = Ids(count, conflict);
+  const TableSchema& schema = *rows.schema;
+  rows.schema = std::make_shared<const TableSchema>(
+      *TableSchema::Create(schema.name(), schema.columns(), schema.primary_key(),
+                           schema.unique_keys(), schema.rule(), TableWeakness::kNoRollback));
+  rows.plan.schema = rows.schema;
+  return rows;
+}
+
+TEST_CASE("Without rollback each row is inserted once, and the bad ones are told") {
+  const Rows rows = WithoutRollback(400, Conflict::kInsert);
+  FakeSession session;
+  session.keeps_all = true;
+  session.reason = RejectReason::kNull;  // would be a changed schema elsewhere
+  for (int64_t id = 0; id < 400; id += 2) session.bad.insert(id);
+  const WriteOutcome outcome = Run(session, rows.plan);
+  REQUIRE(outcome.kind == Kind::kCommitted);
+  CHECK(FailedIds(rows, outcome) == session.bad);
+  CHECK(session.kept.size() == 200);
+  CHECK(session.kept == session.table);
+  CHECK(session.transactions == 1);
+  CHECK(session.outside == 0);
+}
+
+TEST_CASE("Without rollback a transaction that a bad row ended is not gone on with") {
+  const Rows rows = WithoutRollback(5, Conflict::kInsert);
+  FakeSession session;
+  session.ends_transaction = {2};
+  const WriteOutcome outcome = Run(session, rows.plan);
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(outcome.error.error_class == ErrorClass::kRetry);
+  CHECK(session.statements == 3);
+  CHECK(session.outside == 0);
+}
+
+TEST_CASE("Without rollback, strategies that may repeat a row write in bulk") {
+  const Rows rows = WithoutRollback(100, Conflict::kUpdate);
+  FakeSession session;
+  session.keeps_all = true;
+  CHECK(Run(session, rows.plan).kind == Kind::kCommitted);
+  CHECK(session.statements == 1);
+  session.bad = {50};
+  CHECK(FailedIds(rows, Run(session, rows.plan)) == std::set<int64_t>{50});
+  const std::set<int64_t> ids(session.kept.begin(), session.kept.end());
+  CHECK(ids.size() == 100);
+}
+
 }  // namespace
 }  // namespace batchsql::session_test

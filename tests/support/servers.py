@@ -174,6 +174,9 @@ class PostgresServer(DatabaseServer):
     # Each statement by itself: CREATE DATABASE refuses to share a transaction.
     _accounts = (f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{PASSWORD}'",
                  f"CREATE DATABASE {DATABASE} OWNER {USER}")
+    # For tests of foreign tables, which the user may then make.
+    _extensions = ("CREATE EXTENSION postgres_fdw",
+                   f"GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO {USER}")
     _stop_signals = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
     @property
@@ -191,13 +194,15 @@ class PostgresServer(DatabaseServer):
 
     def _template_key(self):
         return templates.key_of("postgres", _version(_postgres("postgres")), self._user,
-                                os.geteuid(), *self._initdb, *self._accounts)
+                                os.geteuid(), *self._initdb, *self._accounts, *self._extensions)
 
     def _initialise(self, data):
         self._initialise_with([_postgres("initdb"), "-D", data, *self._initdb])
         # Single-user mode: the accounts are there before the first start.
         self._initialise_with([_postgres("postgres"), "--single", "-D", data, "postgres"],
                               "\n".join(self._accounts) + "\n")
+        self._initialise_with([_postgres("postgres"), "--single", "-D", data, DATABASE],
+                              "\n".join(self._extensions) + "\n")
 
     def _command(self):
         settings = {"port": self.port, "listen_addresses": "127.0.0.1",

@@ -225,5 +225,24 @@ TEST_CASE("A row block is taken from its bytes, and from no others that point ou
   }
 }
 
+TEST_CASE("The journal's schema remembers that a table is not written exactly once") {
+  const auto full = FullTable();
+  WriteRule rule = full->rule();
+  rule.at_least_once = true;
+  for (const bool any_unique_key : {true, false}) {
+    rule.any_unique_key = any_unique_key;
+    rule.key = {"id"};
+    const std::vector<std::vector<uint16_t>> keys = {{0}};
+    const TableSchema weak = *TableSchema::Create(full->name(), full->columns(), {0}, keys, rule,
+                                                  TableWeakness::kNoRollback);
+    std::string bytes;
+    ByteWriter out(&bytes);
+    AppendSchema(weak, out);
+    CHECK(*ParseSchema(bytes) == weak);
+    bytes.back() = static_cast<char>(5 << 2);  // one more than there are
+    CHECK_FALSE(ParseSchema(bytes).ok());
+  }
+}
+
 }  // namespace
 }  // namespace batchsql
