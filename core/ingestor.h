@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "core/budget.h"
 #include "core/clock.h"
+#include "core/dead_letters/letter_space.h"
+#include "core/dead_letters/letter_store.h"
 #include "core/disk_budget.h"
 #include "core/env.h"
 #include "core/journal/journal.h"
@@ -81,7 +83,7 @@ class Ingestor {
   absl::StatusOr<Pipeline*> MakeUnlisted(TableRule rule);
   std::unique_ptr<Pipeline> NewPipeline(TableRule rule);
   absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule);
-  absl::StatusOr<std::unique_ptr<DeadLetters>> OpenLetters(const TableRule& rule);
+  absl::StatusOr<std::unique_ptr<LetterStore>> OpenLetters(const TableRule& rule);
   void OpenLeftJournals();
 
   const Options options_;

@@ -121,18 +121,20 @@ std::optional<FlushProgress> Pipeline::BeginAttempt(const Flush& flush) {
 
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   const WritePlan plan = PlanWrite(flush.batch.schema, BlocksOf(flush.batch));
-  const std::optional<FlushProgress> progress = BeginAttempt(flush);
+  if (letters_ != nullptr) letters_->Prepare();
+  std::optional<FlushProgress> progress = BeginAttempt(flush);
   if (!progress.has_value()) return HandleFenced(flush);
   const uint64_t attempt = progress->slot.after.attempt;
   if (absl::Status kept = KeepUnfit(flush, attempt); !kept.ok()) {
     DropLetters(attempt);
     return HandleFailure(flush, {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
   }
+  progress->letters = ChangesOf(flush, attempt);
   WriteOutcome outcome;
   {
     Target::Lease executor = target_->Acquire();
-    const auto keep = [&](absl::Span<const RowFailure> failures) {
-      return KeepRefused(flush, attempt, failures);
+    const auto keep = [&](absl::Span<const RowFailure> failures, LetterChanges* changes) {
+      return KeepRefused(flush, attempt, failures, changes);
     };
     outcome = FaultyWrite(*executor, plan, *progress, keep);
     // The connection is kept: it knows the session that was lost.
@@ -160,6 +162,8 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
       return AttemptResult::kAnswered;
     case WriteOutcome::Kind::kFenced:
       return HandleFenced(flush);
+    case WriteOutcome::Kind::kLetterGone:
+      return GiveUpReplays(flush);
     default:
       return HandleFailure(flush, outcome.error);
   }
@@ -358,6 +362,7 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
   metrics_->FlushCommitted(batch.rows, committed, refused,
                            MillisecondsBetween(flush.started, clock_->Now()));
   SetState(PipelineState::kRunning, "");
+  if (letters_ != nullptr && letters_->in_target()) ForgetReplays(batch);
   AnswerCommitted(batch);
   if (journal_ != nullptr) journal_->Trim(frontier);
 }

@@ -30,9 +30,19 @@ absl::Status Pipeline::KeepUnfit(Flush& flush, uint64_t attempt) {
   return letters_->Keep(attempt, std::move(letters));
 }
 
+// What is known before the attempt.
+LetterChanges Pipeline::ChangesOf(const Flush& flush, uint64_t attempt) {
+  if (letters_ == nullptr || !letters_->in_target()) return {};
+  std::vector<uint64_t> replayed;
+  for (const QueuedBlock& block : flush.batch.blocks) {
+    if (block.replay) replayed.push_back(ReplayedLetter(id_, block.answer.producer_id));
+  }
+  return letters_->TakeChanges(attempt, std::move(replayed));
+}
+
 // Before the commit: what the attempt leaves out must not be lost.
 absl::Status Pipeline::KeepRefused(Flush& flush, uint64_t attempt,
-                                   absl::Span<const RowFailure> failures) {
+                                   absl::Span<const RowFailure> failures, LetterChanges* changes) {
   const bool misses_another = std::any_of(
       failures.begin(), failures.end(),
       [](const RowFailure& failure) { return failure.error.reason == RejectReason::kForeignKey; });
@@ -53,7 +63,9 @@ absl::Status Pipeline::KeepRefused(Flush& flush, uint64_t attempt,
     letter.code = failure.error.code;
     letters.push_back(std::move(letter));
   }
-  return letters_->Keep(attempt, std::move(letters));
+  absl::Status status = letters_->Keep(attempt, std::move(letters));
+  if (status.ok()) *changes = letters_->TakeChanges(attempt, {});
+  return status;
 }
 
 // Before the slot may take another range: after a crash the slot's row is what tells that the
@@ -76,6 +88,7 @@ void Pipeline::DropLetters(uint64_t attempt) {
 
 // The producer is forgotten when the letter itself says that it was replayed.
 absl::Status Pipeline::FinishReplays(absl::Span<const uint64_t> letter_ids) {
+  if (letters_->in_target()) return absl::OkStatus();
   if (absl::Status status = letters_->MarkReplayed(letter_ids); !status.ok()) return status;
   for (const uint64_t id : letter_ids) {
     const std::string producer = ReplayProducer(id_, id);
@@ -103,6 +116,48 @@ void Pipeline::FinishLeftReplays() {
   if (status.ok()) return;
   Log(LogLevel::kWarning, "replayed dead letters cannot be marked",
       {{"table", options_.label}, {"reason", std::string(status.message())}});
+}
+
+// Their letters say that they were replayed.
+void Pipeline::ForgetReplays(const Batch& batch) {
+  MutexLock lock(mutex_);
+  for (const QueuedBlock& block : batch.blocks) {
+    if (block.replay) producers_.Forget(block.answer.producer_id);
+  }
+}
+
+// A letter was replayed or purged since its replay was queued, by another daemon or by hand: none
+// of the batch's replays is written, which all may be repeated. Their LSNs stay in the batch.
+Pipeline::AttemptResult Pipeline::GiveUpReplays(Flush& flush) {
+  const RequestOutcome outcome{
+      absl::AbortedError("a dead letter that was to be replayed is gone; nothing was written"),
+      {},
+      false};
+  for (QueuedBlock& block : flush.batch.blocks) {
+    if (!std::exchange(block.replay, false)) continue;
+    const uint64_t rows = block.rows.rows();
+    const uint64_t refused = block.letters.size();
+    const uint64_t bytes = block.rows.size_bytes();
+    flush.batch.rows -= rows;
+    flush.batch.refused -= refused;
+    flush.batch.bytes -= bytes;
+    std::vector<CommitWaiters::Waiter> waiters;
+    {
+      MutexLock lock(mutex_);
+      producers_.Forget(std::exchange(block.answer.producer_id, ""));
+      waiters = waiters_.Take(block.first_lsn(), block.last_lsn());
+      flushing_rows_ -= rows + refused;
+      flushing_bytes_ -= bytes;
+      status_.rejected_rows += rows + refused;
+    }
+    block.rows = RowBlock();
+    block.letters.clear();
+    block.refused.clear();
+    block.memory.Release();
+    for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(outcome);
+    block.receipt.Finish(outcome);
+  }
+  return AttemptResult::kAgain;
 }
 
 }  // namespace batchsql

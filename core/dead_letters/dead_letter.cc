@@ -1,5 +1,6 @@
 #include "core/dead_letters/dead_letter.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +47,13 @@ std::string ReplayPrefix(const Uuid& pipeline) {
   return absl::StrCat(AsAbsl(kReplayProducerPrefix), UuidText(pipeline), ":");
 }
 
+// Validation's rejections have none.
+Lsn LsnOfRow(const RequestAnswer& request, uint32_t row) {
+  const auto rejected = std::count_if(request.rejected.begin(), request.rejected.end(),
+                                      [row](const RowRejection& other) { return other.row < row; });
+  return request.first_lsn + row - static_cast<Lsn>(rejected);
+}
+
 }  // namespace
 
 DeadLetter LetterOfRow(const RequestAnswer& request, const TableSchema& schema,
@@ -53,6 +61,7 @@ DeadLetter LetterOfRow(const RequestAnswer& request, const TableSchema& schema,
   DeadLetter letter;
   letter.first_lsn = request.first_lsn;
   letter.row = block.source_row(row);
+  letter.id = LsnOfRow(request, letter.row);
   letter.producer_id = request.producer_id;
   letter.sequence = request.sequence;
   for (uint32_t i = 0; i < block.column_count(); ++i) {

@@ -30,7 +30,7 @@ struct LetterCell {
 
 // A row that was accepted and that the database, or the table as it was altered since, refused.
 struct DeadLetter {
-  uint64_t id = 0;       // ascending, within one store
+  uint64_t id = 0;       // ascending, within one store; until it is kept, its row's LSN
   Uuid pipeline{};       // that accepted the row
   uint64_t attempt = 0;  // of the flush that left the row out (SlotRow::attempt)
   // Where the row came from: its request's first LSN, and its index in the request.

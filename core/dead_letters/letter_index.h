@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -10,29 +9,9 @@
 #include "absl/types/span.h"
 #include "core/dead_letters/dead_letter.h"
 #include "core/dead_letters/letter_files.h"
+#include "core/dead_letters/letter_rows.h"
 
 namespace batchsql {
-
-enum class LetterState : uint8_t {
-  kPending = 0,   // its flush has not committed, as far as is known; shown to nobody
-  kLive = 1,      // its flush committed without it
-  kReplayed = 2,  // written again, as a new row; kept until it is purged or its space is needed
-};
-
-// Which letters of a store are shown.
-struct LetterQuery {
-  uint64_t after_id = 0;
-  uint32_t limit = 1000;
-  std::optional<RejectReason> reason;
-  bool replayed = false;  // these too
-};
-
-// Which letters of a store go: those that every member that is set names.
-struct LetterSelection {
-  std::vector<uint64_t> ids;               // empty: any
-  std::optional<uint64_t> before_time_ms;  // refused before
-  bool only_replayed = false;
-};
 
 // What a store knows of its letters without looking at its files. Pure: its owner guards it.
 class LetterIndex {
