@@ -203,6 +203,7 @@ class Pipeline {
                            LetterChanges* changes);
   bool ConfirmLetters(Flush& flush, uint64_t attempt);
   void DropLetters(uint64_t attempt);
+  absl::Status RestoreRefused(const std::vector<SlotRow>& slots);
   void FinishLeftReplays();
   void ForgetReplays(const Batch& batch);
   AttemptResult GiveUpReplays(Flush& flush);

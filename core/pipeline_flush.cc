@@ -39,6 +39,7 @@ void KeepContents(const TableSchema& schema, const std::vector<RowRejection>& re
     DeadLetter letter = LetterOfRow(block.answer, schema, block.rows, row);
     letter.reason = rejection.reason;
     letter.column = rejection.field;
+    letter.detail = rejection.detail;
     block.letters.push_back(std::move(letter));
   }
 }
@@ -65,7 +66,7 @@ void RebuildBlock(const TableSchema& from, const TableSchema& to, RowBlockBuilde
 
 RowRejection ToRejection(const RowBlock& block, const RowFailure& failure) {
   return {block.source_row(failure.row.row), failure.error.column, failure.error.reason,
-          absl::StrCat("the database refused the row: ", failure.error.code)};
+          RefusalDetail(failure.error.code)};
 }
 
 // One line for each code, however many rows it met.
@@ -152,7 +153,10 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
     return AttemptResult::kAnswered;
   }
   metrics_->AttemptFailed();
-  if (outcome.kind != WriteOutcome::Kind::kInDoubt) DropLetters(attempt);
+  // A fenced attempt may have been in doubt: the claim tells what became of its letters.
+  const bool is_settled_later =
+      outcome.kind == WriteOutcome::Kind::kInDoubt || outcome.kind == WriteOutcome::Kind::kFenced;
+  if (!is_settled_later) DropLetters(attempt);
   switch (outcome.kind) {
     case WriteOutcome::Kind::kInDoubt:
       AnswerFlush(flush, journal_ != nullptr

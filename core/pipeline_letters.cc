@@ -1,6 +1,7 @@
 // The part of Pipeline that keeps what a flush leaves out: dead letters, and their replays.
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -84,6 +85,44 @@ bool Pipeline::ConfirmLetters(Flush& flush, uint64_t attempt) {
 
 void Pipeline::DropLetters(uint64_t attempt) {
   if (letters_ != nullptr) letters_->Drop(attempt);
+}
+
+// A process that died after a commit, before its journal held what was refused, left answers
+// without it: the letters tell. Before anybody may be told that the rows are committed.
+absl::Status Pipeline::RestoreRefused(const std::vector<SlotRow>& slots) {
+  using Key = std::pair<std::string, uint64_t>;
+  const FlushWindow window(slots);
+  std::map<Key, Lsn> first_lsns;
+  std::vector<LetterStore::Request> requests;
+  {
+    MutexLock lock(mutex_);
+    for (Producers::Answered& answer : producers_.WithoutRefused()) {
+      if (!window.IsCommitted(answer.last_lsn)) continue;
+      requests.push_back({answer.producer_id, answer.sequence});
+      first_lsns[{std::move(answer.producer_id), answer.sequence}] = answer.first_lsn;
+    }
+  }
+  const absl::StatusOr<std::vector<DeadLetter>> letters = letters_->OfRequests(requests);
+  if (!letters.ok()) return letters.status();
+  std::map<Key, std::map<uint32_t, RowRejection>> refused;
+  for (const DeadLetter& letter : *letters) {
+    const auto found = first_lsns.find({letter.producer_id, letter.sequence});
+    if (found == first_lsns.end()) continue;
+    // An adopted journal's answers have no LSNs any more.
+    const bool is_same = letter.pipeline == id_ && letter.first_lsn == found->second;
+    if (is_same || found->second == 0) refused[found->first][letter.row] = RejectionOf(letter);
+  }
+  for (const auto& [key, by_row] : refused) {
+    std::vector<RowRejection> rejections;
+    for (const auto& [row, rejection] : by_row) rejections.push_back(rejection);
+    {
+      MutexLock lock(mutex_);
+      producers_.SetRefused(key.first, key.second, rejections);
+    }
+    if (journal_ == nullptr) continue;
+    journal_->AppendRefused(key.first, key.second, rejections).IgnoreError();  // or the next time
+  }
+  return absl::OkStatus();
 }
 
 // The producer is forgotten when the letter itself says that it was replayed.

@@ -82,6 +82,15 @@ DeadLetter LetterOfRow(const RequestAnswer& request, const TableSchema& schema,
   return letter;
 }
 
+RowRejection RejectionOf(const DeadLetter& letter) {
+  return {letter.row, letter.column, letter.reason,
+          letter.code.empty() ? letter.detail : RefusalDetail(letter.code)};
+}
+
+std::string RefusalDetail(std::string_view database_code) {
+  return absl::StrCat("the database refused the row: ", AsAbsl(database_code));
+}
+
 Value LetterValue(const LetterCell& cell, std::vector<Value>* elements) {
   if (cell.is_null) return Value::Null();
   return StoredValue(cell.type, cell.element, cell.fixed, cell.bytes, elements);
@@ -120,6 +129,7 @@ void AppendLetter(const DeadLetter& letter, std::string* bytes) {
   out.String(letter.code);
   out.U32(static_cast<uint32_t>(letter.cells.size()));
   for (const LetterCell& cell : letter.cells) AppendCell(cell, out);
+  if (!letter.detail.empty()) out.String(letter.detail);
 }
 
 absl::StatusOr<DeadLetter> ParseLetter(std::string_view bytes) {
@@ -142,7 +152,8 @@ absl::StatusOr<DeadLetter> ParseLetter(std::string_view bytes) {
   for (uint32_t i = 0; i < cells && good; ++i) {
     good = ReadCell(in, &letter.cells.emplace_back());
   }
-  if (!good || !in.empty()) return absl::DataLossError("a dead letter is malformed");
+  if (good && !in.empty()) letter.detail = in.String();
+  if (!good || !in.ok() || !in.empty()) return absl::DataLossError("a dead letter is malformed");
   return letter;
 }
 

@@ -33,6 +33,7 @@ class DeadLetters : public LetterStore {
 
   absl::StatusOr<Page> List(const LetterQuery& query) override;
   absl::StatusOr<Kept> Get(uint64_t id) override;
+  absl::StatusOr<std::vector<DeadLetter>> OfRequests(absl::Span<const Request> requests) override;
   absl::Status MarkReplayed(absl::Span<const uint64_t> ids) override;
   absl::StatusOr<uint64_t> Purge(const LetterSelection& selection) override;
   Totals totals() const override;

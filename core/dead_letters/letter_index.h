@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
 #include "core/dead_letters/dead_letter.h"
 #include "core/dead_letters/letter_files.h"
@@ -21,7 +23,9 @@ class LetterIndex {
     RejectReason reason = RejectReason::kNone;
     LetterState state = LetterState::kPending;
     uint64_t time_ms = 0;
+    uint64_t request = 0;  // HashOf; 0: of no producer
   };
+  static uint64_t HashOf(std::string_view producer_id, uint64_t sequence);
 
   // A letter that is known already is moved to the new place and state.
   void Add(const DeadLetter& letter, LetterState state, const LetterFiles::Place& place);
@@ -37,6 +41,8 @@ class LetterIndex {
   std::vector<uint64_t> PendingAttempts() const;
   // Ascending by id; no pending ones. One more than the limit, if there is one.
   std::vector<std::pair<uint64_t, Entry>> List(const LetterQuery& query) const;
+  // Ascending by id; no pending ones.
+  std::vector<Entry> OfRequests(const absl::flat_hash_set<uint64_t>& hashes) const;
   std::vector<uint64_t> Select(const LetterSelection& selection) const;
   std::vector<uint64_t> InFile(uint32_t file) const;
 

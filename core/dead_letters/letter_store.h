@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -44,6 +45,14 @@ class LetterStore {
   virtual absl::StatusOr<Page> List(const LetterQuery& query) = 0;
   // NOT_FOUND.
   virtual absl::StatusOr<Kept> Get(uint64_t id) = 0;
+
+  // The letters, replayed ones too, of a producer's requests: some more may be among them.
+  struct Request {
+    std::string producer_id;
+    uint64_t sequence = 0;
+  };
+  virtual absl::StatusOr<std::vector<DeadLetter>> OfRequests(
+      absl::Span<const Request> requests) = 0;
 
   // Those of the letters that are live become replayed ones.
   virtual absl::Status MarkReplayed(absl::Span<const uint64_t> ids) = 0;

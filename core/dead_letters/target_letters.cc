@@ -125,6 +125,9 @@ absl::Status TargetLetters::Load(Executor& executor) {
   const absl::StatusOr<std::vector<LetterCount>> counts = executor.CountLetters(pipeline_);
   if (!counts.ok()) return counts.status();
   MutexLock lock(mutex_);
+  // Attempts that were fenced: what of them is committed was counted.
+  for (const auto& [attempt, pending] : pending_) budget_->Release(pending.added.bytes);
+  pending_.clear();
   Adopt(*counts);
   return absl::OkStatus();
 }

@@ -91,6 +91,11 @@ void FakeDatabase::ThenResolveFails(const absl::Status& status, int times) {
   scripted_resolves_.insert(scripted_resolves_.end(), static_cast<size_t>(times), status);
 }
 
+void FakeDatabase::ThenResolveWorks() {
+  MutexLock lock(mutex_);
+  scripted_resolves_.clear();
+}
+
 std::vector<SlotRow> FakeDatabase::SlotsOf(const Uuid& pipeline) const {
   std::vector<SlotRow> rows;
   for (const auto& [key, row] : slots_) {

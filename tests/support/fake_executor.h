@@ -50,6 +50,7 @@ class FakeDatabase {
   // The answers of the next Claims and Resolves, which then do nothing.
   void ThenClaimFails(absl::Status status);
   void ThenResolveFails(const absl::Status& status, int times = 1);
+  void ThenResolveWorks();
   // The next Claim answers UNKNOWN; whether it was committed is as said.
   void ThenClaimInDoubt(bool committed);
 
