@@ -40,7 +40,7 @@ void PrintLetters(const LettersCommand& command, const v1::ListDeadLettersRespon
   }
   if (!reasons.empty()) reasons.push_back(')');
   std::printf(
-      "%s: %s live%s, %s replayed, %s on disk\n", command.table.c_str(),
+      "%s: %s live%s, %s replayed, %s\n", command.table.c_str(),
       WithSeparators(response.live()).c_str(), reasons.c_str(),
       WithSeparators(response.replayed()).c_str(),
       absl::StrFormat("%.1f MiB", static_cast<double>(response.disk_bytes()) / (1 << 20)).c_str());

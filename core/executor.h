@@ -54,6 +54,7 @@ struct WriteOutcome {
     kInDoubt,        // COMMIT was handed over and its answer did not come: ask Resolve
     kFenced,         // nothing of it is in the table: the slot's row is no longer as it was left
     kProducerMoved,  // nothing of it is in the table: a producer's position is not as expected
+    kLetterGone,     // nothing of it is in the table: a letter to be marked replayed is not live
   };
   Kind kind = Kind::kNotCommitted;
   DatabaseError error;
@@ -75,9 +76,10 @@ struct NewColumn {
 // What became of a commit that was in doubt.
 enum class Resolution : uint8_t { kCommitted, kNotCommitted, kFenced };
 
-// Keeps the rows that an attempt is about to leave out, durably, as that attempt's. An error rolls
-// the attempt back.
-using KeepFailures = absl::FunctionRef<absl::Status(absl::Span<const RowFailure> failures)>;
+// Keeps the rows that an attempt is about to leave out, durably, as that attempt's, or tells what
+// the transaction itself must write of them. An error rolls the attempt back.
+using KeepFailures =
+    absl::FunctionRef<absl::Status(absl::Span<const RowFailure> failures, LetterChanges* changes)>;
 
 // One connection to a target, opened when first needed and again after it was lost. One thread at a
 // time. Drivers' exceptions end in the implementations.
@@ -109,9 +111,19 @@ class Executor {
   virtual absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
       const TableName& table, absl::Span<const std::string> producer_ids) = 0;
 
+  // The pipeline's letters in batchsql_dead_letters, in no order: how many, and how many bytes of
+  // the budget. Makes the table where it is missing. Errors as Describe.
+  virtual absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid& pipeline) = 0;
+  // Once the table is there. Errors as Describe.
+  virtual absl::StatusOr<LetterPage> ReadLetters(const Uuid& pipeline,
+                                                 const LetterQuery& query) = 0;
+  // How many went. UNKNOWN: the answer to the commit did not come. Else as ReadLetters.
+  virtual absl::StatusOr<uint64_t> PurgeLetters(const Uuid& pipeline,
+                                                const LetterSelection& selection) = 0;
+
   // In one transaction, moves the slot's row, writes the plan but for the rows that the database
-  // refuses, moves the producers, and lets `keep` keep the refused rows before the commit. All of
-  // it or nothing. A plan without groups only moves the rows.
+  // refuses, moves the producers, changes the letters, and lets `keep` keep the refused rows before
+  // the commit. All of it or nothing. A plan without groups only moves the rows.
   virtual WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
                              KeepFailures keep) = 0;
 

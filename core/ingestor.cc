@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/dead_letters/dead_letters.h"
+#include "core/dead_letters/target_letters.h"
 #include "core/journal/journal_name.h"
 #include "core/limit_error.h"
 #include "core/log.h"
@@ -61,9 +63,11 @@ absl::StatusOr<std::unique_ptr<Journal>> Ingestor::OpenJournal(const TableRule& 
   return Journal::Open(resources_.env, resources_.disk, resources_.clock, std::move(options));
 }
 
-absl::StatusOr<std::unique_ptr<DeadLetters>> Ingestor::OpenLetters(const TableRule& rule) {
-  if (!rule.journal || options_.journal_root.empty() || resources_.letters == nullptr) {
-    return nullptr;
+absl::StatusOr<std::unique_ptr<LetterStore>> Ingestor::OpenLetters(const TableRule& rule) {
+  if (resources_.letters == nullptr) return nullptr;
+  if (!rule.journal || options_.journal_root.empty()) {
+    return std::make_unique<TargetLetters>(targets_.find(rule.target)->second.get(),
+                                           rule.options.id, &resources_.letters->budget());
   }
   DeadLetters::Options options;
   options.directory = absl::StrCat(options_.letters_root, "/",
@@ -84,7 +88,7 @@ std::unique_ptr<Pipeline> Ingestor::NewPipeline(TableRule rule) {
   PipelineMetrics* metrics = resources_.metrics->AddPipeline(rule.target, table);
   rule.options.id = UuidOfName(absl::StrCat(options_.instance, "\n", rule.target, "\n", table));
   absl::StatusOr<std::unique_ptr<Journal>> journal = OpenJournal(rule);
-  absl::StatusOr<std::unique_ptr<DeadLetters>> letters = OpenLetters(rule);
+  absl::StatusOr<std::unique_ptr<LetterStore>> letters = OpenLetters(rule);
   if (!letters.ok()) journal = letters.status();
   return std::make_unique<Pipeline>(std::move(rule.options), target, metrics, resources_.clock,
                                     resources_.memory, std::move(journal),

@@ -13,6 +13,8 @@
 #include "absl/status/statusor.h"
 #include "core/budget.h"
 #include "core/clock.h"
+#include "core/dead_letters/letter_space.h"
+#include "core/dead_letters/letter_store.h"
 #include "core/disk_budget.h"
 #include "core/env.h"
 #include "core/journal/journal.h"
@@ -111,7 +113,7 @@ class Ingestor {
   bool RowsWait(const Target* target) const;
   std::unique_ptr<Pipeline> NewPipeline(TableRule rule);
   absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule);
-  absl::StatusOr<std::unique_ptr<DeadLetters>> OpenLetters(const TableRule& rule);
+  absl::StatusOr<std::unique_ptr<LetterStore>> OpenLetters(const TableRule& rule);
   void OpenLeftJournals();
 
   // core/ingestor_apply.cc

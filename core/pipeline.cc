@@ -34,7 +34,7 @@ std::string_view PipelineStateName(PipelineState state) {
 
 Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock,
                    Budget* budget, absl::StatusOr<std::unique_ptr<Journal>> journal,
-                   std::unique_ptr<DeadLetters> letters)
+                   std::unique_ptr<LetterStore> letters)
     : options_(std::move(options)),
       target_(target),
       metrics_(metrics),

@@ -18,7 +18,7 @@
 #include "core/claim.h"
 #include "core/clock.h"
 #include "core/commit_waiters.h"
-#include "core/dead_letters/dead_letters.h"
+#include "core/dead_letters/letter_store.h"
 #include "core/executor.h"
 #include "core/flush_window.h"
 #include "core/journal/journal.h"
@@ -58,7 +58,7 @@ struct PipelineStatus {
   uint64_t committed_rows = 0;
   uint64_t dead_lettered_rows = 0;  // refused by the database, or by the table as it was altered
   uint64_t lost_rows = 0;           // given up at the shutdown's deadline, and not in the journal
-  uint64_t dead_letters = 0;        // that are live now; 0 without a journal
+  uint64_t dead_letters = 0;        // that are live now
   uint64_t skipped_requests = 0;    // sequences that producers gave up with resume_at
   // The sums are rejected_rows and dead_lettered_rows. kNone: refused with their whole request.
   RowsByReason rejected_by_reason{};
@@ -105,7 +105,7 @@ class Pipeline {
   // either cannot be opened: then the pipeline is stopped from the start, for that reason.
   Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock, Budget* budget,
            absl::StatusOr<std::unique_ptr<Journal>> journal,
-           std::unique_ptr<DeadLetters> letters = nullptr);
+           std::unique_ptr<LetterStore> letters = nullptr);
   ~Pipeline();
 
   const Options& options() const { return options_; }
@@ -115,7 +115,7 @@ class Pipeline {
   bool has_journal() const { return has_journal_; }
   const Uuid& id() const { return id_; }
   // Null: refused rows are only reported.
-  DeadLetters* letters() { return letters_.get(); }
+  LetterStore* letters() { return letters_.get(); }
 
   // The table as last described; null before the first time.
   Schema schema() const;
@@ -145,6 +145,7 @@ class Pipeline {
   void CountRejected(absl::Span<const RowRejection> rejected);
 
   // The letters' rows are journaled as those of ReplayProducer: from here on the letters say so.
+  // (Letters in the target have said so since their rows were committed.)
   absl::Status FinishReplays(absl::Span<const uint64_t> letter_ids);
 
   // Refuses every later request for this reason, repeated ones too. What is queued is written.
@@ -227,10 +228,15 @@ class Pipeline {
 
   // core/pipeline_letters.cc
   absl::Status KeepUnfit(Flush& flush, uint64_t attempt);
-  absl::Status KeepRefused(Flush& flush, uint64_t attempt, absl::Span<const RowFailure> failures);
+  LetterChanges ChangesOf(const Flush& flush, uint64_t attempt);
+  absl::Status KeepRefused(Flush& flush, uint64_t attempt, absl::Span<const RowFailure> failures,
+                           LetterChanges* changes);
   bool ConfirmLetters(Flush& flush, uint64_t attempt);
   void DropLetters(uint64_t attempt);
+  absl::Status RestoreRefused(const std::vector<SlotRow>& slots);
   void FinishLeftReplays();
+  void ForgetReplays(const Batch& batch);
+  AttemptResult GiveUpReplays(Flush& flush);
 
   // core/pipeline_claim.cc
   absl::Status Claim(Executor& executor);
@@ -276,7 +282,7 @@ class Pipeline {
   Budget* const budget_;
   const bool has_journal_;
   std::unique_ptr<Journal> journal_;      // null: none, or it could not be opened
-  std::unique_ptr<DeadLetters> letters_;  // null: none
+  std::unique_ptr<LetterStore> letters_;  // null: none
   Uuid id_{};
 
   mutable Mutex mutex_;

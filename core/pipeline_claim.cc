@@ -78,8 +78,11 @@ absl::Status Pipeline::TakeSlots(Executor& executor, const std::vector<SlotRow>&
   if (absl::Status status = Remember(mark); !status.ok()) return status;
   const std::vector<SlotRow> slots = ClaimedSlots(claim);
   if (letters_ != nullptr) {
+    if (absl::Status status = letters_->Load(executor); !status.ok()) return status;
     // Nobody moves the slots from here on: what they show is what committed.
-    if (absl::Status status = letters_->Settle(slots); !status.ok()) {
+    absl::Status status = letters_->Settle(slots);
+    if (status.ok()) status = RestoreRefused(slots);
+    if (!status.ok()) {
       return absl::UnavailableError(absl::StrCat("dead letters: ", std::string(status.message())));
     }
   }

@@ -39,6 +39,7 @@ void KeepContents(const TableSchema& schema, const std::vector<RowRejection>& re
     DeadLetter letter = LetterOfRow(block.answer, schema, block.rows, row);
     letter.reason = rejection.reason;
     letter.column = rejection.field;
+    letter.detail = rejection.detail;
     block.letters.push_back(std::move(letter));
   }
 }
@@ -65,7 +66,7 @@ void RebuildBlock(const TableSchema& from, const TableSchema& to, RowBlockBuilde
 
 RowRejection ToRejection(const RowBlock& block, const RowFailure& failure) {
   return {block.source_row(failure.row.row), failure.error.column, failure.error.reason,
-          absl::StrCat("the database refused the row: ", failure.error.code)};
+          RefusalDetail(failure.error.code)};
 }
 
 // One line for each code, however many rows it met.
@@ -142,7 +143,8 @@ std::optional<FlushProgress> Pipeline::BeginAttempt(const Flush& flush) {
 
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   const WritePlan plan = PlanWrite(flush.batch.schema, BlocksOf(flush.batch));
-  const std::optional<FlushProgress> progress = BeginAttempt(flush);
+  if (letters_ != nullptr) letters_->Prepare();
+  std::optional<FlushProgress> progress = BeginAttempt(flush);
   if (!progress.has_value()) return HandleFenced(flush);
   const uint64_t attempt = progress->slot.after.attempt;
   if (absl::Status kept = KeepUnfit(flush, attempt); !kept.ok()) {
@@ -150,13 +152,14 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
     metrics_->AttemptFailed(AttemptReason::kDeadLetters, Duration(0));
     return HandleFailure(flush, {ErrorClass::kPause, "dead_letters", std::string(kept.message())});
   }
+  progress->letters = ChangesOf(flush, attempt);
   WriteOutcome outcome;
   TimePoint begun;
   {
     Target::Lease executor = target_->Acquire();
     begun = clock_->Now();
-    const auto keep = [&](absl::Span<const RowFailure> failures) {
-      return KeepRefused(flush, attempt, failures);
+    const auto keep = [&](absl::Span<const RowFailure> failures, LetterChanges* changes) {
+      return KeepRefused(flush, attempt, failures, changes);
     };
     outcome = FaultyWrite(*executor, plan, *progress, keep);
     // The connection is kept: it knows the session that was lost.
@@ -175,7 +178,10 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
     return AttemptResult::kAnswered;
   }
   CountFailure(flush, outcome, duration);
-  if (outcome.kind != WriteOutcome::Kind::kInDoubt) DropLetters(attempt);
+  // A fenced attempt may have been in doubt: the claim tells what became of its letters.
+  const bool is_settled_later =
+      outcome.kind == WriteOutcome::Kind::kInDoubt || outcome.kind == WriteOutcome::Kind::kFenced;
+  if (!is_settled_later) DropLetters(attempt);
   switch (outcome.kind) {
     case WriteOutcome::Kind::kInDoubt:
       AnswerFlush(flush, journal_ != nullptr
@@ -185,6 +191,8 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
       return AttemptResult::kAnswered;
     case WriteOutcome::Kind::kFenced:
       return HandleFenced(flush);
+    case WriteOutcome::Kind::kLetterGone:
+      return GiveUpReplays(flush);
     default:
       return HandleFailure(flush, outcome.error);
   }
@@ -392,6 +400,7 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
                            MillisecondsBetween(flush.started, clock_->Now()));
   ObserveCommit(batch);
   SetState(PipelineState::kRunning, "");
+  if (letters_ != nullptr && letters_->in_target()) ForgetReplays(batch);
   AnswerCommitted(batch);
   if (journal_ != nullptr) journal_->Trim(frontier);
 }

@@ -1,6 +1,7 @@
 // The part of Pipeline that keeps what a flush leaves out: dead letters, and their replays.
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -30,9 +31,19 @@ absl::Status Pipeline::KeepUnfit(Flush& flush, uint64_t attempt) {
   return letters_->Keep(attempt, std::move(letters));
 }
 
+// What is known before the attempt.
+LetterChanges Pipeline::ChangesOf(const Flush& flush, uint64_t attempt) {
+  if (letters_ == nullptr || !letters_->in_target()) return {};
+  std::vector<uint64_t> replayed;
+  for (const QueuedBlock& block : flush.batch.blocks) {
+    if (block.replay) replayed.push_back(ReplayedLetter(id_, block.answer.producer_id));
+  }
+  return letters_->TakeChanges(attempt, std::move(replayed));
+}
+
 // Before the commit: what the attempt leaves out must not be lost.
 absl::Status Pipeline::KeepRefused(Flush& flush, uint64_t attempt,
-                                   absl::Span<const RowFailure> failures) {
+                                   absl::Span<const RowFailure> failures, LetterChanges* changes) {
   const bool misses_another = std::any_of(
       failures.begin(), failures.end(),
       [](const RowFailure& failure) { return failure.error.reason == RejectReason::kForeignKey; });
@@ -53,7 +64,9 @@ absl::Status Pipeline::KeepRefused(Flush& flush, uint64_t attempt,
     letter.code = failure.error.code;
     letters.push_back(std::move(letter));
   }
-  return letters_->Keep(attempt, std::move(letters));
+  absl::Status status = letters_->Keep(attempt, std::move(letters));
+  if (status.ok()) *changes = letters_->TakeChanges(attempt, {});
+  return status;
 }
 
 // Before the slot may take another range: after a crash the slot's row is what tells that the
@@ -74,8 +87,47 @@ void Pipeline::DropLetters(uint64_t attempt) {
   if (letters_ != nullptr) letters_->Drop(attempt);
 }
 
+// A process that died after a commit, before its journal held what was refused, left answers
+// without it: the letters tell. Before anybody may be told that the rows are committed.
+absl::Status Pipeline::RestoreRefused(const std::vector<SlotRow>& slots) {
+  using Key = std::pair<std::string, uint64_t>;
+  const FlushWindow window(slots);
+  std::map<Key, Lsn> first_lsns;
+  std::vector<LetterStore::Request> requests;
+  {
+    MutexLock lock(mutex_);
+    for (Producers::Answered& answer : producers_.WithoutRefused()) {
+      if (!window.IsCommitted(answer.last_lsn)) continue;
+      requests.push_back({answer.producer_id, answer.sequence});
+      first_lsns[{std::move(answer.producer_id), answer.sequence}] = answer.first_lsn;
+    }
+  }
+  const absl::StatusOr<std::vector<DeadLetter>> letters = letters_->OfRequests(requests);
+  if (!letters.ok()) return letters.status();
+  std::map<Key, std::map<uint32_t, RowRejection>> refused;
+  for (const DeadLetter& letter : *letters) {
+    const auto found = first_lsns.find({letter.producer_id, letter.sequence});
+    if (found == first_lsns.end()) continue;
+    // An adopted journal's answers have no LSNs any more.
+    const bool is_same = letter.pipeline == id_ && letter.first_lsn == found->second;
+    if (is_same || found->second == 0) refused[found->first][letter.row] = RejectionOf(letter);
+  }
+  for (const auto& [key, by_row] : refused) {
+    std::vector<RowRejection> rejections;
+    for (const auto& [row, rejection] : by_row) rejections.push_back(rejection);
+    {
+      MutexLock lock(mutex_);
+      producers_.SetRefused(key.first, key.second, rejections);
+    }
+    if (journal_ == nullptr) continue;
+    journal_->AppendRefused(key.first, key.second, rejections).IgnoreError();  // or the next time
+  }
+  return absl::OkStatus();
+}
+
 // The producer is forgotten when the letter itself says that it was replayed.
 absl::Status Pipeline::FinishReplays(absl::Span<const uint64_t> letter_ids) {
+  if (letters_->in_target()) return absl::OkStatus();
   if (absl::Status status = letters_->MarkReplayed(letter_ids); !status.ok()) return status;
   for (const uint64_t id : letter_ids) {
     const std::string producer = ReplayProducer(id_, id);
@@ -103,6 +155,48 @@ void Pipeline::FinishLeftReplays() {
   if (status.ok()) return;
   Log(LogLevel::kWarning, "replayed dead letters cannot be marked",
       {{"table", options_.label}, {"reason", std::string(status.message())}});
+}
+
+// Their letters say that they were replayed.
+void Pipeline::ForgetReplays(const Batch& batch) {
+  MutexLock lock(mutex_);
+  for (const QueuedBlock& block : batch.blocks) {
+    if (block.replay) producers_.Forget(block.answer.producer_id);
+  }
+}
+
+// A letter was replayed or purged since its replay was queued, by another daemon or by hand: none
+// of the batch's replays is written, which all may be repeated. Their LSNs stay in the batch.
+Pipeline::AttemptResult Pipeline::GiveUpReplays(Flush& flush) {
+  const RequestOutcome outcome{
+      absl::AbortedError("a dead letter that was to be replayed is gone; nothing was written"),
+      {},
+      false};
+  for (QueuedBlock& block : flush.batch.blocks) {
+    if (!std::exchange(block.replay, false)) continue;
+    const uint64_t rows = block.rows.rows();
+    const uint64_t refused = block.letters.size();
+    const uint64_t bytes = block.rows.size_bytes();
+    flush.batch.rows -= rows;
+    flush.batch.refused -= refused;
+    flush.batch.bytes -= bytes;
+    std::vector<CommitWaiters::Waiter> waiters;
+    {
+      MutexLock lock(mutex_);
+      producers_.Forget(std::exchange(block.answer.producer_id, ""));
+      waiters = waiters_.Take(block.first_lsn(), block.last_lsn());
+      flushing_rows_ -= rows + refused;
+      flushing_bytes_ -= bytes;
+      status_.rejected_rows += rows + refused;
+    }
+    block.rows = RowBlock();
+    block.letters.clear();
+    block.refused.clear();
+    block.memory.Release();
+    for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(outcome);
+    block.receipt.Finish(outcome);
+  }
+  return AttemptResult::kAgain;
 }
 
 }  // namespace batchsql

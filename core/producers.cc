@@ -111,6 +111,17 @@ void Producers::SetRefused(std::string_view producer_id, uint64_t sequence,
   }
 }
 
+std::vector<Producers::Answered> Producers::WithoutRefused() const {
+  std::vector<Answered> answered;
+  for (const auto& [id, answers] : producers_) {
+    for (const RequestAnswer& answer : answers) {
+      if (!answer.refused.empty() || answer.accepted_rows == 0) continue;
+      answered.push_back({id, answer.sequence, answer.first_lsn, answer.last_lsn});
+    }
+  }
+  return answered;
+}
+
 std::vector<RowRejection> Producers::refused(std::string_view producer_id,
                                              uint64_t sequence) const {
   const auto found = producers_.find(producer_id);

@@ -70,6 +70,14 @@ class Producers {
   // Completes an answer, if it is still kept, with the rows that the database refused.
   void SetRefused(std::string_view producer_id, uint64_t sequence,
                   std::vector<RowRejection> refused);
+  // The answers that name no row that the database refused.
+  struct Answered {
+    std::string producer_id;
+    uint64_t sequence = 0;
+    Lsn first_lsn = 0;
+    Lsn last_lsn = 0;
+  };
+  std::vector<Answered> WithoutRefused() const;
   // Of an answer that is still kept, else none.
   std::vector<RowRejection> refused(std::string_view producer_id, uint64_t sequence) const;
   void Forget(std::string_view producer_id);

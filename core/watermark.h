@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/dead_letters/letter_rows.h"
 #include "core/names.h"
 #include "core/uuid.h"
 
@@ -64,6 +65,7 @@ struct ProducerMove {
 struct FlushProgress {
   SlotMove slot;
   std::vector<ProducerMove> producers;  // empty unless the table keeps them in the target
+  LetterChanges letters{};              // empty unless the pipeline keeps them in the target
 };
 
 }  // namespace batchsql

@@ -1,11 +1,12 @@
 #include "server/letter_replay.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/dead_letters/dead_letters.h"
+#include "core/dead_letters/letter_store.h"
 #include "core/mutex.h"
 #include "core/strings.h"
 #include "server/decode/json_rows.h"
@@ -13,6 +14,9 @@
 
 namespace batchsql {
 namespace {
+
+// Other tables' calls wait behind a replay whose database is away.
+constexpr std::chrono::seconds kAwaitMax{30};
 
 // The cells of a letter, exact to the bit.
 class LetterRow : public RowSource {
@@ -53,9 +57,18 @@ class Answers {
     --waiting_;
     all_told_.NotifyAll();
   }
+  // Until all are told, or time is up: the others are queued, and a repetition tells.
   std::vector<absl::Status> Await() {
+    const auto deadline = std::chrono::steady_clock::now() + kAwaitMax;
     MutexLock lock(mutex_);
-    while (waiting_ > 0) all_told_.Wait(mutex_);
+    while (waiting_ > 0 && std::chrono::steady_clock::now() < deadline) {
+      all_told_.WaitUntil(mutex_, deadline);
+    }
+    const absl::Status untold = absl::DeadlineExceededError(
+        "the row is not in the table yet; repeat the replay to learn what became of it");
+    for (std::optional<absl::Status>& status : statuses_) {
+      if (!status.has_value()) status = untold;
+    }
     std::vector<absl::Status> statuses;
     for (std::optional<absl::Status>& status : statuses_) statuses.push_back(*std::move(status));
     return statuses;
@@ -85,12 +98,17 @@ absl::StatusOr<std::unique_ptr<RowSource>> RowOf(DeadLetter letter, std::string 
       new JsonRowSource(JsonForm::kDocument, std::move(row_json), limits));
 }
 
+// A row is safe in the journal, or else in the table.
+AckLevel LevelOf(const Pipeline& pipeline) {
+  return pipeline.has_journal() ? AckLevel::kJournal : AckLevel::kDatabase;
+}
+
 // The digest is the same for every edition of the row: the letter is replayed once.
 IntakeRequest MakeRequest(Pipeline& pipeline, uint64_t id, std::unique_ptr<RowSource> row,
                           uint64_t size_bytes) {
   IntakeRequest request;
   request.pipeline = &pipeline;
-  request.level = AckLevel::kJournal;
+  request.level = LevelOf(pipeline);
   request.producer_id = ReplayProducer(pipeline.id(), id);
   request.sequence = 1;
   request.digest = DigestOf(kReplayProducerPrefix);
@@ -113,9 +131,13 @@ std::vector<ReplayOutcome> ReplayLetters(Pipeline& pipeline, Budget& budget,
                                          std::vector<LetterReplay> replays) {
   std::vector<ReplayOutcome> outcomes(replays.size());
   const auto answers = std::make_shared<Answers>(replays.size());
+  const AckLevel level = LevelOf(pipeline);
+  absl::Status away;  // a store that is away is asked once
   for (size_t i = 0; i < replays.size(); ++i) {
     outcomes[i].id = replays[i].id;
-    absl::StatusOr<DeadLetters::Kept> kept = pipeline.letters()->Get(replays[i].id);
+    absl::StatusOr<LetterStore::Kept> kept = away.ok() ? pipeline.letters()->Get(replays[i].id)
+                                                       : absl::StatusOr<LetterStore::Kept>(away);
+    if (absl::IsUnavailable(kept.status())) away = kept.status();
     outcomes[i].repeated = kept.ok() && kept->state == LetterState::kReplayed;
     if (!kept.ok() || outcomes[i].repeated) {
       answers->Tell(i, kept.status());
@@ -130,8 +152,8 @@ std::vector<ReplayOutcome> ReplayLetters(Pipeline& pipeline, Budget& budget,
     }
     TakeRows(
         MakeRequest(pipeline, replays[i].id, *std::move(row), size_bytes), budget,
-        [answers, i](AckLevel reached, const RequestOutcome& outcome) {
-          if (reached >= AckLevel::kJournal) answers->Tell(i, outcome.status);
+        [answers, i, level](AckLevel reached, const RequestOutcome& outcome) {
+          if (reached >= level) answers->Tell(i, outcome.status);
         },
         [answers, i](const absl::StatusOr<IntakeResult>& result) {
           if (!result.ok()) answers->Tell(i, result.status());

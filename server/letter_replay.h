@@ -19,8 +19,10 @@ struct LetterReplay {
 
 struct ReplayOutcome {
   uint64_t id = 0;
-  // OK: the row is in the journal and the letter says that it was replayed. Else the letter is as
-  // it was, or, if only that could not be noted, repeating the replay notes it.
+  // OK: the row is in the journal, or without one in the table, and the letter says that it was
+  // replayed. DEADLINE_EXCEEDED: the row is queued for the table, and repeating the replay tells
+  // what became of it. Else the letter is as it was, or, if only that could not be noted, repeating
+  // the replay notes it.
   absl::Status status;
   bool repeated = false;  // it had been replayed before: nothing was written
 };

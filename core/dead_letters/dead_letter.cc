@@ -1,5 +1,6 @@
 #include "core/dead_letters/dead_letter.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
@@ -46,6 +47,13 @@ std::string ReplayPrefix(const Uuid& pipeline) {
   return absl::StrCat(AsAbsl(kReplayProducerPrefix), UuidText(pipeline), ":");
 }
 
+// Validation's rejections have none.
+Lsn LsnOfRow(const RequestAnswer& request, uint32_t row) {
+  const auto rejected = std::count_if(request.rejected.begin(), request.rejected.end(),
+                                      [row](const RowRejection& other) { return other.row < row; });
+  return request.first_lsn + row - static_cast<Lsn>(rejected);
+}
+
 }  // namespace
 
 DeadLetter LetterOfRow(const RequestAnswer& request, const TableSchema& schema,
@@ -53,6 +61,7 @@ DeadLetter LetterOfRow(const RequestAnswer& request, const TableSchema& schema,
   DeadLetter letter;
   letter.first_lsn = request.first_lsn;
   letter.row = block.source_row(row);
+  letter.id = LsnOfRow(request, letter.row);
   letter.producer_id = request.producer_id;
   letter.sequence = request.sequence;
   for (uint32_t i = 0; i < block.column_count(); ++i) {
@@ -71,6 +80,15 @@ DeadLetter LetterOfRow(const RequestAnswer& request, const TableSchema& schema,
     letter.cells.push_back(std::move(cell));
   }
   return letter;
+}
+
+RowRejection RejectionOf(const DeadLetter& letter) {
+  return {letter.row, letter.column, letter.reason,
+          letter.code.empty() ? letter.detail : RefusalDetail(letter.code)};
+}
+
+std::string RefusalDetail(std::string_view database_code) {
+  return absl::StrCat("the database refused the row: ", AsAbsl(database_code));
 }
 
 Value LetterValue(const LetterCell& cell, std::vector<Value>* elements) {
@@ -111,6 +129,7 @@ void AppendLetter(const DeadLetter& letter, std::string* bytes) {
   out.String(letter.code);
   out.U32(static_cast<uint32_t>(letter.cells.size()));
   for (const LetterCell& cell : letter.cells) AppendCell(cell, out);
+  if (!letter.detail.empty()) out.String(letter.detail);
 }
 
 absl::StatusOr<DeadLetter> ParseLetter(std::string_view bytes) {
@@ -133,7 +152,8 @@ absl::StatusOr<DeadLetter> ParseLetter(std::string_view bytes) {
   for (uint32_t i = 0; i < cells && good; ++i) {
     good = ReadCell(in, &letter.cells.emplace_back());
   }
-  if (!good || !in.empty()) return absl::DataLossError("a dead letter is malformed");
+  if (good && !in.empty()) letter.detail = in.String();
+  if (!good || !in.ok() || !in.empty()) return absl::DataLossError("a dead letter is malformed");
   return letter;
 }
 

@@ -30,7 +30,7 @@ struct LetterCell {
 
 // A row that was accepted and that the database, or the table as it was altered since, refused.
 struct DeadLetter {
-  uint64_t id = 0;       // ascending, within one store
+  uint64_t id = 0;       // ascending, within one store; until it is kept, its row's LSN
   Uuid pipeline{};       // that accepted the row
   uint64_t attempt = 0;  // of the flush that left the row out (SlotRow::attempt)
   // Where the row came from: its request's first LSN, and its index in the request.
@@ -42,6 +42,7 @@ struct DeadLetter {
   RejectReason reason = RejectReason::kNone;
   std::string column;  // empty: not told
   std::string code;    // the database's; empty: refused by validation against the altered table
+  std::string detail;  // only of validation
   std::vector<LetterCell> cells;  // absent ones are left out
 
   bool operator==(const DeadLetter&) const = default;
@@ -50,6 +51,10 @@ struct DeadLetter {
 // What is known of the row from its block and its request; the caller fills in the rest.
 DeadLetter LetterOfRow(const RequestAnswer& request, const TableSchema& schema,
                        const RowBlock& block, uint32_t row);
+
+// As the request's answer lists the row.
+RowRejection RejectionOf(const DeadLetter& letter);
+std::string RefusalDetail(std::string_view database_code);
 
 // The cell as a client could have sent it. `elements` holds what a list points at.
 Value LetterValue(const LetterCell& cell, std::vector<Value>* elements);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "core/bytes.h"
 #include "core/log.h"
@@ -277,6 +278,27 @@ absl::StatusOr<DeadLetters::Kept> DeadLetters::Get(uint64_t id) {
     entry = *found;
   }
   return Load(entry);
+}
+
+absl::StatusOr<std::vector<DeadLetter>> DeadLetters::OfRequests(
+    absl::Span<const Request> requests) {
+  const Turn turn(this);
+  absl::flat_hash_set<uint64_t> hashes;
+  for (const Request& request : requests) {
+    hashes.insert(LetterIndex::HashOf(request.producer_id, request.sequence));
+  }
+  std::vector<LetterIndex::Entry> found;
+  {
+    MutexLock lock(mutex_);
+    found = index_.OfRequests(hashes);
+  }
+  std::vector<DeadLetter> letters;
+  for (const LetterIndex::Entry& entry : found) {
+    absl::StatusOr<Kept> kept = Load(entry);
+    if (!kept.ok()) return kept.status();
+    letters.push_back(std::move(kept->letter));
+  }
+  return letters;
 }
 
 absl::Status DeadLetters::MarkReplayed(absl::Span<const uint64_t> ids) {

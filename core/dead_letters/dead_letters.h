@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,18 +8,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/dead_letters/dead_letter.h"
 #include "core/dead_letters/letter_files.h"
 #include "core/dead_letters/letter_index.h"
+#include "core/dead_letters/letter_store.h"
 #include "core/mutex.h"
-#include "core/watermark.h"
 
 namespace batchsql {
 
-// The dead letters of one pipeline, in files of their own (docs/dead-letters.md). What it says is
-// done is synced. Holds some fifty bytes of each letter in memory. Every method is thread-safe and
-// may wait for the disk.
-class DeadLetters {
+// The dead letters of one pipeline, in files of their own (docs/dead-letters.md), which give them
+// their ids. What it says is done is synced. Holds some fifty bytes of each letter in memory.
+class DeadLetters : public LetterStore {
  public:
   using Options = LetterFiles::Options;
 
@@ -29,47 +26,21 @@ class DeadLetters {
   static absl::StatusOr<std::unique_ptr<DeadLetters>> Open(Env* env, LetterSpace* space,
                                                            Options options);
 
-  // Keeps letters of an attempt that is about to commit, and gives them ids; any number of times
-  // for one attempt. RESOURCE_EXHAUSTED: no space within the budget, or on the disk at all. After
-  // an error the attempt must not commit.
-  absl::Status Keep(uint64_t attempt, std::vector<DeadLetter> letters);
-  // The attempt committed: its letters, if there are any, are live.
-  absl::Status Confirm(uint64_t attempt);
-  // The attempt did not commit: its letters are gone.
-  void Drop(uint64_t attempt);
-  // `slots` are the pipeline's rows in the target, which nobody else moves: an attempt that one of
-  // them shows has committed, any other has not.
-  absl::Status Settle(absl::Span<const SlotRow> slots);
+  absl::Status Keep(uint64_t attempt, std::vector<DeadLetter> letters) override;
+  absl::Status Confirm(uint64_t attempt) override;
+  void Drop(uint64_t attempt) override;
+  absl::Status Settle(absl::Span<const SlotRow> slots) override;
 
-  struct Kept {
-    LetterState state = LetterState::kLive;
-    DeadLetter letter;
-  };
-  struct Page {
-    std::vector<Kept> letters;  // ascending by id; fewer than the limit where they are large
-    bool more = false;
-  };
-  // No pending ones.
-  absl::StatusOr<Page> List(const LetterQuery& query);
-  // NOT_FOUND.
-  absl::StatusOr<Kept> Get(uint64_t id);
+  absl::StatusOr<Page> List(const LetterQuery& query) override;
+  absl::StatusOr<Kept> Get(uint64_t id) override;
+  absl::StatusOr<std::vector<DeadLetter>> OfRequests(absl::Span<const Request> requests) override;
+  absl::Status MarkReplayed(absl::Span<const uint64_t> ids) override;
+  absl::StatusOr<uint64_t> Purge(const LetterSelection& selection) override;
+  Totals totals() const override;
 
-  // Those of the letters that are live become replayed ones.
-  absl::Status MarkReplayed(absl::Span<const uint64_t> ids);
-  // How many went; no pending ones.
-  absl::StatusOr<uint64_t> Purge(const LetterSelection& selection);
+  // Every later call is UNAVAILABLE.
+  void Close() override;
 
-  // When nobody flushes any more: every later call is UNAVAILABLE, and the directory may be opened
-  // again.
-  void Close();
-
-  struct Totals {
-    uint64_t live = 0;
-    uint64_t replayed = 0;
-    std::map<RejectReason, uint64_t> live_by_reason;
-    uint64_t disk_bytes = 0;
-  };
-  Totals totals() const;
   uint64_t torn_bytes() const { return torn_bytes_; }  // cut at Open: a crash's normal trace
 
  private:

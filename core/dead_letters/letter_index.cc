@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/journal/checksum.h"
+
 namespace batchsql {
 
 void LetterIndex::Count(const Entry& entry, bool added) {
@@ -18,10 +20,16 @@ void LetterIndex::Count(const Entry& entry, bool added) {
   if (of_reason == 0) live_by_reason_.erase(entry.reason);
 }
 
+uint64_t LetterIndex::HashOf(std::string_view producer_id, uint64_t sequence) {
+  if (producer_id.empty()) return 0;
+  return Checksum::Of(sequence, {producer_id.data(), producer_id.size()});
+}
+
 void LetterIndex::Add(const DeadLetter& letter, LetterState state,
                       const LetterFiles::Place& place) {
   Remove(letter.id);
-  const Entry entry{place, letter.reason, state, letter.time_ms};
+  const Entry entry{place, letter.reason, state, letter.time_ms,
+                    HashOf(letter.producer_id, letter.sequence)};
   entries_.emplace(letter.id, entry);
   Count(entry, true);
   if (state == LetterState::kPending) pending_[letter.attempt].push_back(letter.id);
@@ -86,6 +94,16 @@ std::vector<std::pair<uint64_t, LetterIndex::Entry>> LetterIndex::List(
     if (!shown || (query.reason.has_value() && entry.reason != *query.reason)) continue;
     found.emplace_back(it->first, entry);
     if (found.size() > query.limit) break;
+  }
+  return found;
+}
+
+std::vector<LetterIndex::Entry> LetterIndex::OfRequests(
+    const absl::flat_hash_set<uint64_t>& hashes) const {
+  std::vector<Entry> found;
+  for (const auto& [id, entry] : entries_) {
+    if (entry.state == LetterState::kPending || entry.request == 0) continue;
+    if (hashes.contains(entry.request)) found.push_back(entry);
   }
   return found;
 }

@@ -2,37 +2,18 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
 #include "core/dead_letters/dead_letter.h"
 #include "core/dead_letters/letter_files.h"
+#include "core/dead_letters/letter_rows.h"
 
 namespace batchsql {
-
-enum class LetterState : uint8_t {
-  kPending = 0,   // its flush has not committed, as far as is known; shown to nobody
-  kLive = 1,      // its flush committed without it
-  kReplayed = 2,  // written again, as a new row; kept until it is purged or its space is needed
-};
-
-// Which letters of a store are shown.
-struct LetterQuery {
-  uint64_t after_id = 0;
-  uint32_t limit = 1000;
-  std::optional<RejectReason> reason;
-  bool replayed = false;  // these too
-};
-
-// Which letters of a store go: those that every member that is set names.
-struct LetterSelection {
-  std::vector<uint64_t> ids;               // empty: any
-  std::optional<uint64_t> before_time_ms;  // refused before
-  bool only_replayed = false;
-};
 
 // What a store knows of its letters without looking at its files. Pure: its owner guards it.
 class LetterIndex {
@@ -42,7 +23,9 @@ class LetterIndex {
     RejectReason reason = RejectReason::kNone;
     LetterState state = LetterState::kPending;
     uint64_t time_ms = 0;
+    uint64_t request = 0;  // HashOf; 0: of no producer
   };
+  static uint64_t HashOf(std::string_view producer_id, uint64_t sequence);
 
   // A letter that is known already is moved to the new place and state.
   void Add(const DeadLetter& letter, LetterState state, const LetterFiles::Place& place);
@@ -58,6 +41,8 @@ class LetterIndex {
   std::vector<uint64_t> PendingAttempts() const;
   // Ascending by id; no pending ones. One more than the limit, if there is one.
   std::vector<std::pair<uint64_t, Entry>> List(const LetterQuery& query) const;
+  // Ascending by id; no pending ones.
+  std::vector<Entry> OfRequests(const absl::flat_hash_set<uint64_t>& hashes) const;
   std::vector<uint64_t> Select(const LetterSelection& selection) const;
   std::vector<uint64_t> InFile(uint32_t file) const;
 

@@ -15,6 +15,7 @@
 #include "executors/mysql/errors.h"
 #include "executors/mysql/row_writer.h"
 #include "executors/mysql/sql_text.h"
+#include "executors/shared/letter_table.h"
 #include "executors/shared/own_tables.h"
 #include "executors/shared/write_session.h"
 
@@ -46,6 +47,12 @@ constexpr char kCreateProducers[] =
     "CREATE TABLE IF NOT EXISTS batchsql_producers (table_name VARBINARY(255) NOT NULL, "
     "producer VARBINARY(255) NOT NULL, last_sequence BIGINT NOT NULL, "
     "updated_at DATETIME NOT NULL, PRIMARY KEY (table_name, producer)) ENGINE=InnoDB";
+constexpr char kCreateLetters[] =
+    "CREATE TABLE IF NOT EXISTS batchsql_dead_letters (pipeline BINARY(16) NOT NULL, "
+    "id BIGINT NOT NULL, table_name VARBINARY(255) NOT NULL, state VARBINARY(16) NOT NULL, "
+    "time_ms BIGINT NOT NULL, reason VARBINARY(32) NOT NULL, column_name VARBINARY(255) NOT NULL, "
+    "code VARBINARY(64) NOT NULL, bytes BIGINT NOT NULL, "
+    "letter LONGTEXT CHARACTER SET ascii NOT NULL, PRIMARY KEY (pipeline, id)) ENGINE=InnoDB";
 
 // A read-only server refuses it, and lets a locking SELECT pass.
 constexpr char kProbeForWriting[] = "UPDATE batchsql_watermark SET slot = slot WHERE 1 = 0";
@@ -125,6 +132,27 @@ class MySqlExecutor final : public Executor, private WriteSession {
     absl::Status status = EnsureOwnTable(kProducersTable, kCreateProducers);
     if (!status.ok()) return status;
     return ReadProducerRows(*this, kDialect, table, producer_ids);
+  }
+
+  absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid& pipeline) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, kCreateLetters);
+    if (!status.ok()) return status;
+    return CountLetterRows(*this, kDialect, pipeline);
+  }
+
+  absl::StatusOr<LetterPage> ReadLetters(const Uuid& pipeline, const LetterQuery& query) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, kCreateLetters);
+    if (!status.ok()) return status;
+    return ReadLetterRows(*this, kDialect, pipeline, query);
+  }
+
+  absl::StatusOr<uint64_t> PurgeLetters(const Uuid& pipeline,
+                                        const LetterSelection& selection) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, kCreateLetters);
+    if (!status.ok()) return status;
+    absl::StatusOr<uint64_t> purged = RunPurge(*this, kDialect, pipeline, selection);
+    Disconnect();  // as in Claim
+    return purged;
   }
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
@@ -280,6 +308,11 @@ class MySqlExecutor final : public Executor, private WriteSession {
   DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
                               bool* moved) override {
     return MoveProducerRows(*this, kDialect, table, moves, moved);
+  }
+
+  DatabaseError ChangeLetters(const Uuid& pipeline, const TableName& table,
+                              const LetterChanges& changes, bool* live) override {
+    return ChangeLetterRows(*this, kDialect, pipeline, table, changes, live);
   }
 
   DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "executors/postgresql/errors.h"
 #include "executors/postgresql/statements.h"
+#include "executors/shared/letter_table.h"
 
 namespace batchsql::postgresql {
 namespace {
@@ -103,6 +104,11 @@ DatabaseError FlushSession::Change(const std::string& sql,
 DatabaseError FlushSession::MoveProducers(const TableName& table,
                                           absl::Span<const ProducerMove> moves, bool* moved) {
   return MoveProducerRows(*this, kOwnTables, table, moves, moved);
+}
+
+DatabaseError FlushSession::ChangeLetters(const Uuid& pipeline, const TableName& table,
+                                          const LetterChanges& changes, bool* live) {
+  return ChangeLetterRows(*this, kOwnTables, pipeline, table, changes, live);
 }
 
 // Binary values of one type are taken for another without an error (int8 into float8), so the types

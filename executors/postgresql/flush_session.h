@@ -45,6 +45,8 @@ class FlushSession : public WriteSession {
                        uint64_t* rows) override;
   DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
                               bool* moved) override;
+  DatabaseError ChangeLetters(const Uuid& pipeline, const TableName& table,
+                              const LetterChanges& changes, bool* live) override;
   DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                           absl::Span<const RowRange> ranges) override;
   DatabaseError MakeConstraintsImmediate() override;

@@ -8,6 +8,7 @@
 #include "executors/postgresql/errors.h"
 #include "executors/postgresql/flush_session.h"
 #include "executors/postgresql/statements.h"
+#include "executors/shared/letter_table.h"
 
 namespace batchsql {
 namespace {
@@ -97,6 +98,32 @@ class PostgresExecutor : public Executor {
     auto moves = ReadProducerRows(session_, postgresql::kOwnTables, table, producer_ids);
     DropIfLost();
     return moves;
+  }
+
+  absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid& pipeline) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, postgresql::CreateLettersTable());
+    if (!status.ok()) return status;
+    auto counts = CountLetterRows(session_, postgresql::kOwnTables, pipeline);
+    DropIfLost();
+    return counts;
+  }
+
+  absl::StatusOr<LetterPage> ReadLetters(const Uuid& pipeline, const LetterQuery& query) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, postgresql::CreateLettersTable());
+    if (!status.ok()) return status;
+    auto page = ReadLetterRows(session_, postgresql::kOwnTables, pipeline, query);
+    DropIfLost();
+    return page;
+  }
+
+  absl::StatusOr<uint64_t> PurgeLetters(const Uuid& pipeline,
+                                        const LetterSelection& selection) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, postgresql::CreateLettersTable());
+    if (!status.ok()) return status;
+    auto purged = RunPurge(session_, postgresql::kOwnTables, pipeline, selection);
+    if (absl::IsUnknown(purged.status())) Disconnect();
+    DropIfLost();
+    return purged;
   }
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,

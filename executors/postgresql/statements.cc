@@ -178,6 +178,16 @@ std::string_view CreateProducersTable() {
          "PRIMARY KEY (table_name, producer)) WITH (fillfactor = 50)";
 }
 
+std::string_view CreateLettersTable() {
+  return "CREATE TABLE IF NOT EXISTS batchsql_dead_letters ("
+         "pipeline bytea NOT NULL CHECK (octet_length(pipeline) = 16), id bigint NOT NULL, "
+         "table_name text COLLATE \"C\" NOT NULL, state text COLLATE \"C\" NOT NULL, "
+         "time_ms bigint NOT NULL, reason text COLLATE \"C\" NOT NULL, "
+         "column_name text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, "
+         "bytes bigint NOT NULL, letter text COLLATE \"C\" NOT NULL, "
+         "PRIMARY KEY (pipeline, id))";
+}
+
 std::string CopyIntoTable(const TableSchema& schema, absl::Span<const uint16_t> columns) {
   return absl::StrCat("COPY ", Quote(schema.name()), " (", ColumnList(schema, columns),
                       ") FROM STDIN (FORMAT binary)");

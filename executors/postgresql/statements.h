@@ -48,6 +48,7 @@ inline constexpr OwnTablesDialect kOwnTables = {.bytes_before = "pg_catalog.deco
                                                 .insert_new_after = " ON CONFLICT DO NOTHING"};
 std::string_view CreateWatermarkTable();
 std::string_view CreateProducersTable();
+std::string_view CreateLettersTable();
 
 std::string CopyIntoTable(const TableSchema& schema, absl::Span<const uint16_t> columns);
 

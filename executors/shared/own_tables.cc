@@ -4,22 +4,16 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/strings.h"
+#include "executors/shared/own_sql.h"
 
 namespace batchsql {
 namespace {
 
 // Producers of one statement: databases limit parameters and the depth of a UNION.
 constexpr size_t kProducersPerStatement = 100;
-
-std::string Bytes(const OwnTablesDialect& dialect, const Uuid& bytes) {
-  std::string text(AsAbsl(dialect.bytes_before));
-  for (const uint8_t byte : bytes) absl::StrAppend(&text, absl::Hex(byte, absl::kZeroPad2));
-  return absl::StrCat(text, AsAbsl(dialect.bytes_after));
-}
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -38,11 +32,6 @@ bool ParseBytes(std::string_view hex, Uuid* bytes) {
   return true;
 }
 
-template <typename T>
-bool ParseNumber(const std::optional<std::string>& text, T* number) {
-  return text.has_value() && absl::SimpleAtoi(*text, number);
-}
-
 bool ParseSlotRow(const TextRow& cells, SlotRow* row) {
   return cells.size() == 7 && ParseNumber(cells[0], &row->slot) &&
          ParseNumber(cells[1], &row->epoch) && ParseBytes(cells[2].value_or(""), &row->token) &&
@@ -53,7 +42,7 @@ bool ParseSlotRow(const TextRow& cells, SlotRow* row) {
 std::string SelectSlots(const OwnTablesDialect& dialect, const Uuid& pipeline) {
   return absl::StrCat("SELECT slot, epoch, ", AsAbsl(dialect.hex_before), "token",
                       AsAbsl(dialect.hex_after), ", range_from, range_to, frontier, attempt FROM ",
-                      AsAbsl(kWatermarkTable), " WHERE pipeline = ", Bytes(dialect, pipeline));
+                      AsAbsl(kWatermarkTable), " WHERE pipeline = ", BytesSql(dialect, pipeline));
 }
 
 absl::StatusOr<std::vector<SlotRow>> QuerySlots(SqlSession& session, const std::string& sql) {
@@ -75,15 +64,15 @@ DatabaseError RaiseSlots(SqlSession& session, const OwnTablesDialect& dialect,
   return session.Change(
       absl::StrCat(
           "UPDATE ", AsAbsl(kWatermarkTable), " SET epoch = ", claim.epoch,
-          ", token = ", Bytes(dialect, claim.token),
-          ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", Bytes(dialect, claim.pipeline)),
+          ", token = ", BytesSql(dialect, claim.token),
+          ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", BytesSql(dialect, claim.pipeline)),
       {}, &changed);
 }
 
 DatabaseError AddSlots(SqlSession& session, const OwnTablesDialect& dialect, const SlotClaim& claim,
                        const std::set<uint32_t>& slots) {
-  const std::string token = Bytes(dialect, claim.token);
-  const std::string pipeline = Bytes(dialect, claim.pipeline);
+  const std::string token = BytesSql(dialect, claim.token);
+  const std::string pipeline = BytesSql(dialect, claim.pipeline);
   const auto values = [&](std::string* out, uint32_t slot) {
     absl::StrAppend(out, "(", pipeline, ", ", slot, ", ", claim.epoch, ", ", token,
                     ", 0, 0, 0, 0, CURRENT_TIMESTAMP)");
@@ -141,24 +130,6 @@ Resolution Judge(const std::vector<SlotRow>& rows, const SlotMove& move) {
   if (IsSide(rows[0], move.after)) return Resolution::kCommitted;
   return IsSide(rows[0], move.before) ? Resolution::kNotCommitted : Resolution::kFenced;
 }
-
-// Text parameters of one statement, in the order of their marks.
-class Parameters {
- public:
-  explicit Parameters(const OwnTablesDialect& dialect) : dialect_(dialect) {}
-
-  std::string Add(std::string_view value) {
-    values_.push_back(value);
-    std::string mark(AsAbsl(dialect_.parameter));
-    if (mark == "$") absl::StrAppend(&mark, values_.size());
-    return absl::StrCat(mark, AsAbsl(dialect_.parameter_type));
-  }
-  absl::Span<const std::string_view> values() const { return values_; }
-
- private:
-  const OwnTablesDialect& dialect_;
-  std::vector<std::string_view> values_;
-};
 
 using Moves = std::vector<const ProducerMove*>;
 
@@ -222,9 +193,9 @@ std::string MoveSlotSql(const OwnTablesDialect& dialect, const SlotMove& move) {
   return absl::StrCat(
       "UPDATE ", AsAbsl(kWatermarkTable), " SET range_from = ", after.from,
       ", range_to = ", after.to, ", frontier = ", after.frontier, ", attempt = ", after.attempt,
-      ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", Bytes(dialect, move.pipeline),
+      ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", BytesSql(dialect, move.pipeline),
       " AND slot = ", before.slot, " AND epoch = ", before.epoch,
-      " AND token = ", Bytes(dialect, before.token), " AND range_from = ", before.from,
+      " AND token = ", BytesSql(dialect, before.token), " AND range_from = ", before.from,
       " AND range_to = ", before.to);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -243,25 +244,50 @@ class Attempt {
                    OwnError(ErrorClass::kRetry, "", "the transaction ended before its commit"));
   }
 
-  WriteOutcome Finish(std::vector<RowFailure> failures, uint64_t coalesced_rows) {
+  // What goes before the commit: nullopt where nothing speaks against it.
+  std::optional<WriteOutcome> MoveProducers() {
     if (!session_.InTransaction()) return Vanished();
-    if (!progress_.producers.empty()) {
-      bool moved = true;
-      DatabaseError error =
-          session_.MoveProducers(plan_.schema->name(), progress_.producers, &moved);
-      if (!error.ok()) return Abandon(Kind::kNotCommitted, std::move(error));
-      if (!moved) {
-        return Abandon(Kind::kProducerMoved, OwnError(ErrorClass::kRetry, kProducerMovedCode,
-                                                      "a producer's position has moved"));
-      }
-      if (!session_.InTransaction()) return Vanished();
+    if (progress_.producers.empty()) return std::nullopt;
+    bool moved = true;
+    DatabaseError error = session_.MoveProducers(plan_.schema->name(), progress_.producers, &moved);
+    if (!error.ok()) return Abandon(Kind::kNotCommitted, std::move(error));
+    if (!moved) {
+      return Abandon(Kind::kProducerMoved, OwnError(ErrorClass::kRetry, kProducerMovedCode,
+                                                    "a producer's position has moved"));
     }
-    if (!failures.empty()) {
-      if (absl::Status kept = keep_(failures); !kept.ok()) {
-        return Abandon(Kind::kNotCommitted,
-                       OwnError(ErrorClass::kPause, kDeadLettersCode, std::string(kept.message())));
-      }
+    if (!session_.InTransaction()) return Vanished();
+    return std::nullopt;
+  }
+
+  std::optional<WriteOutcome> ChangeLetters(const LetterChanges& changes) {
+    if (changes.empty()) return std::nullopt;
+    bool live = true;
+    DatabaseError error =
+        session_.ChangeLetters(progress_.slot.pipeline, plan_.schema->name(), changes, &live);
+    if (!error.ok()) return Abandon(Kind::kNotCommitted, std::move(error));
+    if (!live) {
+      return Abandon(Kind::kLetterGone, OwnError(ErrorClass::kRetry, kLetterGoneCode,
+                                                 "a replayed dead letter is not live"));
     }
+    if (!session_.InTransaction()) return Vanished();
+    return std::nullopt;
+  }
+
+  std::optional<WriteOutcome> Keep(const std::vector<RowFailure>& failures) {
+    if (failures.empty()) return std::nullopt;
+    LetterChanges changes;
+    if (absl::Status kept = keep_(failures, &changes); !kept.ok()) {
+      return Abandon(Kind::kNotCommitted,
+                     OwnError(ErrorClass::kPause, kDeadLettersCode, std::string(kept.message())));
+    }
+    return ChangeLetters(changes);
+  }
+
+  WriteOutcome Finish(std::vector<RowFailure> failures, uint64_t coalesced_rows) {
+    std::optional<WriteOutcome> refused = MoveProducers();
+    if (!refused.has_value()) refused = ChangeLetters(progress_.letters);
+    if (!refused.has_value()) refused = Keep(failures);
+    if (refused.has_value()) return *std::move(refused);
     FaultPoint("flush.before_commit");
     SqlSession::CommitResult result = session_.Commit();
     FaultPoint("flush.after_commit");

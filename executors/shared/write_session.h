@@ -23,6 +23,9 @@ class WriteSession : public SqlSession {
   // Moves the producers by compare-and-set. `*moved` is false when one was not as expected.
   virtual DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
                                       bool* moved) = 0;
+  // Changes the pipeline's letters. `*live` is false when one of those replayed was not.
+  virtual DatabaseError ChangeLetters(const Uuid& pipeline, const TableName& table,
+                                      const LetterChanges& changes, bool* live) = 0;
   // Makes deferred constraints fail at once, so that a bad row shows under its savepoint. No-op
   // where the database has none.
   virtual DatabaseError MakeConstraintsImmediate() = 0;
@@ -35,6 +38,7 @@ class WriteSession : public SqlSession {
 // Codes of DatabaseErrors that RunWrite makes itself.
 inline constexpr std::string_view kFencedCode = "fenced";
 inline constexpr std::string_view kProducerMovedCode = "producer_moved";
+inline constexpr std::string_view kLetterGoneCode = "letter_gone";
 inline constexpr std::string_view kDeadLettersCode = "dead_letters";  // `keep` failed
 inline constexpr std::string_view kRowFloodCode = "row_flood";
 inline constexpr std::string_view kSchemaDriftCode = "schema_drift";

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "executors/shared/letter_table.h"
 #include "executors/shared/own_tables.h"
 #include "executors/shared/write_session.h"
 #include "executors/sqlite/connection.h"
@@ -58,6 +59,12 @@ constexpr char kCreateProducers[] =
     "CREATE TABLE IF NOT EXISTS main.batchsql_producers (table_name TEXT NOT NULL, "
     "producer TEXT NOT NULL, last_sequence INTEGER NOT NULL, updated_at TEXT NOT NULL, "
     "PRIMARY KEY (table_name, producer))";
+constexpr char kCreateLetters[] =
+    "CREATE TABLE IF NOT EXISTS main.batchsql_dead_letters (pipeline BLOB NOT NULL, "
+    "id INTEGER NOT NULL, table_name TEXT NOT NULL, state TEXT NOT NULL, "
+    "time_ms INTEGER NOT NULL, reason TEXT NOT NULL, column_name TEXT NOT NULL, "
+    "code TEXT NOT NULL, bytes INTEGER NOT NULL, letter TEXT NOT NULL, "
+    "PRIMARY KEY (pipeline, id))";
 
 // Owns its connection, which is opened when needed and dropped after an error that calls for it.
 class SqliteExecutor final : public Executor, private WriteSession {
@@ -113,6 +120,27 @@ class SqliteExecutor final : public Executor, private WriteSession {
     return ReadProducerRows(*this, kDialect, table, producer_ids);
   }
 
+  absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid& pipeline) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, kCreateLetters);
+    if (!status.ok()) return status;
+    return CountLetterRows(*this, kDialect, pipeline);
+  }
+
+  absl::StatusOr<LetterPage> ReadLetters(const Uuid& pipeline, const LetterQuery& query) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, kCreateLetters);
+    if (!status.ok()) return status;
+    return ReadLetterRows(*this, kDialect, pipeline, query);
+  }
+
+  absl::StatusOr<uint64_t> PurgeLetters(const Uuid& pipeline,
+                                        const LetterSelection& selection) override {
+    absl::Status status = EnsureOwnTable(kLettersTable, kCreateLetters);
+    if (!status.ok()) return status;
+    absl::StatusOr<uint64_t> purged = RunPurge(*this, kDialect, pipeline, selection);
+    if (absl::IsUnknown(purged.status())) Disconnect();
+    return purged;
+  }
+
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
                      KeepFailures keep) override {
     WriteOutcome outcome = RunWrite(*this, plan, progress, keep);
@@ -157,6 +185,11 @@ class SqliteExecutor final : public Executor, private WriteSession {
   DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
                               bool* moved) override {
     return MoveProducerRows(*this, kDialect, table, moves, moved);
+  }
+
+  DatabaseError ChangeLetters(const Uuid& pipeline, const TableName& table,
+                              const LetterChanges& changes, bool* live) override {
+    return ChangeLetterRows(*this, kDialect, pipeline, table, changes, live);
   }
 
   DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,

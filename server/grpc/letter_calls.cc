@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/dead_letters/dead_letters.h"
 #include "core/dead_letters/letter_json.h"
+#include "core/dead_letters/letter_store.h"
 #include "server/letter_replay.h"
 
 namespace batchsql {
@@ -22,12 +22,12 @@ absl::StatusOr<Pipeline*> FindPipeline(Ingestor& ingestor, const std::string& ta
     if (label != table && absl::StrCat(pipeline->target().name(), "/", label) != table) continue;
     if (pipeline->letters() != nullptr) return pipeline;
     return absl::FailedPreconditionError(
-        absl::StrCat("table ", table, " keeps no dead letters: it has no journal, or stopped"));
+        absl::StrCat("table ", table, " keeps no dead letters: it stopped"));
   }
   return absl::NotFoundError(absl::StrCat("no rows were written to a table ", table));
 }
 
-void FillLetter(const DeadLetters::Kept& kept, v1::DeadLetter* letter) {
+void FillLetter(const LetterStore::Kept& kept, v1::DeadLetter* letter) {
   const DeadLetter& from = kept.letter;
   letter->set_id(from.id);
   letter->set_state(kept.state == LetterState::kReplayed ? v1::DEAD_LETTER_STATE_REPLAYED
@@ -95,15 +95,15 @@ absl::Status ListLetters(Ingestor& ingestor, const v1::ListDeadLettersRequest& r
     query.reason = static_cast<RejectReason>(request.reason());
   }
   query.replayed = request.include_replayed();
-  DeadLetters& letters = *(*pipeline)->letters();
-  const absl::StatusOr<DeadLetters::Page> page = letters.List(query);
+  LetterStore& letters = *(*pipeline)->letters();
+  const absl::StatusOr<LetterStore::Page> page = letters.List(query);
   if (!page.ok()) return page.status();
-  for (const DeadLetters::Kept& kept : page->letters) FillLetter(kept, response->add_letters());
+  for (const LetterStore::Kept& kept : page->letters) FillLetter(kept, response->add_letters());
   response->set_more(page->more);
-  const DeadLetters::Totals totals = letters.totals();
+  const LetterStore::Totals totals = letters.totals();
   response->set_live(totals.live);
   response->set_replayed(totals.replayed);
-  response->set_disk_bytes(totals.disk_bytes);
+  response->set_disk_bytes(totals.bytes);
   for (const auto& [reason, count] : totals.live_by_reason) {
     v1::DeadLetterCount* const entry = response->add_live_by_reason();
     entry->set_reason(static_cast<v1::RejectReason>(reason));
@@ -116,7 +116,7 @@ absl::Status GetLetter(Ingestor& ingestor, const v1::GetDeadLetterRequest& reque
                        v1::GetDeadLetterResponse* response) {
   const absl::StatusOr<Pipeline*> pipeline = FindPipeline(ingestor, request.table());
   if (!pipeline.ok()) return pipeline.status();
-  const absl::StatusOr<DeadLetters::Kept> kept = (*pipeline)->letters()->Get(request.id());
+  const absl::StatusOr<LetterStore::Kept> kept = (*pipeline)->letters()->Get(request.id());
   if (!kept.ok()) return kept.status();
   FillLetter(*kept, response->mutable_letter());
   FillRow(kept->letter, response->mutable_letter());

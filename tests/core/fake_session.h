@@ -33,6 +33,8 @@ class FakeSession : public WriteSession {
   bool fenced = false;
   bool producer_moved_elsewhere = false;
   DatabaseError producer_error;
+  bool letter_gone = false;
+  DatabaseError letter_error;
   RejectReason reason = RejectReason::kDuplicateKey;  // of rows that are refused
   bool vanishes = false;   // the transaction is gone after a statement without an error
   bool keeps_all = false;  // no rollback: what was written before a bad row stays in `kept`
@@ -43,6 +45,8 @@ class FakeSession : public WriteSession {
   int transactions = 0;
   int commits = 0;
   size_t producers_moved = 0;
+  size_t letters_written = 0;
+  size_t letters_replayed = 0;
   int outside = 0;  // sent without a transaction
 
   DatabaseError Begin(const SlotMove& /*move*/, bool* moved) override {
@@ -88,6 +92,14 @@ class FakeSession : public WriteSession {
     producers_moved += moves.size();
     *moved = !producer_moved_elsewhere;
     return producer_error;
+  }
+  DatabaseError ChangeLetters(const Uuid& /*pipeline*/, const TableName& /*table*/,
+                              const LetterChanges& changes, bool* live) override {
+    Sent();
+    letters_written += changes.added.size();
+    letters_replayed += changes.replayed.size();
+    *live = !letter_gone;
+    return letter_error;
   }
   DatabaseError BeginLocking() override { return NotForFlushes(); }
   DatabaseError Query(const std::string& /*sql*/, absl::Span<const std::string_view> /*parameters*/,
@@ -178,6 +190,7 @@ inline Rows Ids(int64_t count, Conflict conflict = Conflict::kInsert, int64_t gr
 // Keeps failures as told, and counts.
 struct Keeper {
   absl::Status answer;
+  LetterChanges changes;
   int calls = 0;
   size_t failures = 0;
   bool in_transaction = false;
@@ -185,12 +198,14 @@ struct Keeper {
 
 inline WriteOutcome Run(FakeSession& session, const WritePlan& plan, const FlushProgress& progress,
                         Keeper& keeper) {
-  return RunWrite(session, plan, progress, [&](absl::Span<const RowFailure> failures) {
-    ++keeper.calls;
-    keeper.failures = failures.size();
-    keeper.in_transaction = session.InTransaction();
-    return keeper.answer;
-  });
+  return RunWrite(session, plan, progress,
+                  [&](absl::Span<const RowFailure> failures, LetterChanges* changes) {
+                    *changes = keeper.changes;
+                    ++keeper.calls;
+                    keeper.failures = failures.size();
+                    keeper.in_transaction = session.InTransaction();
+                    return keeper.answer;
+                  });
 }
 
 inline WriteOutcome Run(FakeSession& session, const WritePlan& plan) {

@@ -86,6 +86,36 @@ TEST_CASE("Refused rows are kept within the transaction, and nothing is committe
   CHECK_FALSE(session.InTransaction());
 }
 
+TEST_CASE("Letters are changed with the rows, and a letter that is gone takes all back") {
+  const Rows rows = Ids(4);
+  FlushProgress progress;
+  progress.letters = {{LetterRow()}, {1, 2}};
+  Keeper keeper;
+  keeper.changes.added.resize(3);
+  FakeSession session;
+  session.bad = {1};
+  SECTION("as expected") {
+    CHECK(Run(session, rows.plan, progress, keeper).kind == Kind::kCommitted);
+    CHECK(session.letters_written == 4);
+    CHECK(session.letters_replayed == 2);
+    CHECK(session.commits == 1);
+  }
+  SECTION("gone") {
+    session.letter_gone = true;
+    const WriteOutcome outcome = Run(session, rows.plan, progress, keeper);
+    CHECK(outcome.kind == Kind::kLetterGone);
+    CHECK(outcome.error.code == kLetterGoneCode);
+    CHECK(session.commits == 0);
+  }
+  SECTION("failed") {
+    session.letter_error = {ErrorClass::kPause, "42P01", "no such table"};
+    CHECK(Run(session, rows.plan, progress, keeper).error.code == "42P01");
+    CHECK(session.commits == 0);
+  }
+  CHECK_FALSE(session.InTransaction());
+  CHECK(session.outside == 0);
+}
+
 TEST_CASE("A flood of bad rows pauses before any is kept") {
   const Rows rows = Ids(5'000);
   FakeSession session;

@@ -81,6 +81,7 @@ class Run:
         self.world.over.clear()
         self.world.problems.clear()
         self._at_rest = True
+        self._forks_before = self.world.counts["forks"]
         for feed in self._feeds:
             feed.begin()
         self._phases = []
@@ -133,6 +134,10 @@ class Run:
             self.world.problems.extend(ledger.problems)
             for what in ("given_up", "repeated", "forged", "untold", "reopened"):
                 self.world.counts[what] += getattr(ledger, what)
+        # What a second daemon refused is in its own folder, which went with it.
+        untold = sum(ledger.untold for ledger in ledgers)
+        if untold and self.world.counts["forks"] == self._forks_before:
+            self.world.problem(f"{untold} refused rows are missing in repeated answers")
         try:
             processes.wait_until(self._is_drained, seconds, "empty queues")
         except TimeoutError as error:

@@ -163,3 +163,88 @@ def test_a_daemon_killed_while_letters_are_replayed_doubles_none(sqlite, serve):
     wait_for_rows(sqlite, table, count)
     assert daemon.stop() == 0
     assert sorted(int(i) for i, in sqlite.query(f"SELECT id FROM {table}")) == ids
+
+
+# Without a journal the letters are rows of batchsql_dead_letters; their ids are the rows' LSNs.
+
+
+def stored(database, table):
+    """(id, state, reason) of the table's letters in the target, by id."""
+    return [(int(i), state, reason) for i, state, reason in database.query(
+        "SELECT id, state, reason FROM batchsql_dead_letters "
+        f"WHERE table_name = '{table}' ORDER BY id")]
+
+
+def test_without_a_journal_letters_are_kept_in_the_target(database, serve, tmp_path):
+    table = database.create(CHECKED)
+    daemon, client = serve(database, f"name: {table}, journal: none")
+    assert write_bad(client, table, [[1, 1, "a"], [2, 200, "b"], [3, 3, None], [4, 400, "d"]]) == 2
+    assert stored(database, table) == [(2, "live", "constraint"), (4, "live", "constraint")]
+    assert dlq(daemon, "list", "--table", table).startswith(
+        f"{table}: 2 live (2 constraint), 0 replayed")
+    shown = [json.loads(line) for line in dlq(daemon, "show", "--table", table, 2, 4).splitlines()]
+    assert [letter["row"] for letter in shown] == [
+        {"id": 2, "n": 200, "name": "b"}, {"id": 4, "n": 400, "name": "d"}]
+    shown[0]["row"]["n"] = 20
+    edited = tmp_path / "edited.ndjson"
+    edited.write_text(json.dumps(shown[0]) + "\n", encoding="utf-8")
+    out = dlq(daemon, "replay", "--table", table, "--from-file", edited)
+    assert out == "replay: replayed=1 repeated=0 refused=0\n"
+    assert database.count(table) == 3  # the answer waited for the commit
+    assert stored(database, table)[0] == (2, "replayed", "constraint")
+    out = dlq(daemon, "replay", "--table", table, 2, 99, code=1)
+    assert "repeated=1 refused=1" in out and "letter 99: NOT_FOUND" in out
+    assert dlq(daemon, "replay", "--table", table, 4).startswith("replay: replayed=1")
+    assert [letter for letter in stored(database, table) if letter[1] == "live"] == [
+        (6, "live", "constraint")]  # refused again
+
+    status = client.table_status(table)
+    assert (status.dead_lettered_rows, status.dead_letters, status.replayed_rows) == (3, 1, 2)
+    assert balance(status) == 0
+    assert dlq(daemon, "purge", "--table", table, "--replayed") == "purge: purged=2\n"
+    assert dlq(daemon, "purge", "--table", table, "--all", "--yes") == "purge: purged=1\n"
+    assert client.table_status(table).dead_letters == 0
+    assert not stored(database, table)
+
+
+def test_letters_in_the_target_survive_kills_and_are_replayed_once(database, serve):
+    table = database.create("id {id} NOT NULL, n {id} NOT NULL CHECK (n < 100)")
+    daemon, client = serve(database, f"name: {table}, journal: none")
+    count = 200
+    answer = client.write(table, api.rows(["id", "n"], [[i, 100] for i in range(count)]),
+                          ack=api.DATABASE)
+    assert len(answer.rejected) == count
+    client = kill_and_start(daemon)
+    processes.wait_until(lambda: client.table_status(table).dead_letters == count, 30, "a claim")
+    ids = [letter.id for letter in letters_of(client, table).letters]
+    replays = admin_pb.ReplayDeadLettersRequest(table=table, replays=[
+        admin_pb.DeadLetterReplay(id=i, row_json=json.dumps({"id": i, "n": 1})) for i in ids])
+    for _ in range(3):
+        call = client.admin.ReplayDeadLetters.future(replays, timeout=api.DEADLINE)
+        processes.wait_until(lambda: call.done() or database.count(table) > 0, 30, "a first row")
+        client = kill_and_start(daemon)
+        call.exception(api.DEADLINE)  # waits for the call's end, whatever it is
+    assert all(letter.error == "" for letter in client.admin.ReplayDeadLetters(
+        replays, timeout=api.DEADLINE).replayed)
+    assert sorted(int(i) for i, in database.query(f"SELECT id FROM {table}")) == ids
+    assert {state for _, state, _ in stored(database, table)} == {"replayed"}
+    assert daemon.stop() == 0
+
+
+def test_letters_in_the_target_have_a_budget(sqlite, serve):
+    table = sqlite.create(CHECKED)
+    _, client = serve(sqlite, f"name: {table}, journal: none",
+                      more="limits: {letters_bytes_max: 1048576}")
+    wide = "x" * 400_000
+    assert write_bad(client, table, [[1, 100, wide]]) == 1
+    call = client.ingest.Write.future(api.request(
+        table, api.rows(["id", "n", "name"], [[2, 100, wide], [3, 1, "c"]]), ack=api.DATABASE),
+                                      timeout=api.DEADLINE)
+    processes.wait_until(lambda: client.table_status(table).state == "paused", 30, "a pause")
+    assert client.table_status(table).last_error == "dead_letters"
+    assert sqlite.count(table) == 0
+    client.admin.PurgeDeadLetters(admin_pb.PurgeDeadLettersRequest(table=table, all=True),
+                                  timeout=api.DEADLINE)
+    assert len(call.result(api.DEADLINE).rejected) == 1
+    assert sqlite.count(table) == 1
+    assert client.table_status(table).dead_letters == 1

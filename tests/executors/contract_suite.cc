@@ -131,11 +131,13 @@ WriteOutcome ContractTest::WriteThrough(Executor& executor, const WritePlan& pla
                                         const FlushProgress& progress) {
   std::vector<RowRef> kept;
   int keeps = 0;
-  WriteOutcome outcome = executor.Write(plan, progress, [&](absl::Span<const RowFailure> failures) {
-    ++keeps;
-    for (const RowFailure& failure : failures) kept.push_back(failure.row);
-    return on_keep();
-  });
+  WriteOutcome outcome = executor.Write(
+      plan, progress, [&](absl::Span<const RowFailure> failures, LetterChanges* changes) {
+        ++keeps;
+        *changes = keep_changes;
+        for (const RowFailure& failure : failures) kept.push_back(failure.row);
+        return on_keep();
+      });
   if (outcome.kind == WriteOutcome::Kind::kCommitted) {
     slots_.at(progress.slot.after.slot) = progress.slot.after;
     std::vector<RowRef> failed;

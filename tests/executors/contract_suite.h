@@ -135,6 +135,8 @@ class ContractTest {
   SlotClaim NextClaim();
   // Called by Write for the rows that it leaves out.
   std::function<absl::Status()> on_keep = [] { return absl::OkStatus(); };
+  // What the transaction is to write of them.
+  LetterChanges keep_changes;
 
   // Also checks that the failures were kept once.
   WriteOutcome WriteThrough(Executor& executor, const WritePlan& plan,

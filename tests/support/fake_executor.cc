@@ -1,6 +1,7 @@
 #include "tests/support/fake_executor.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "tests/support/rows.h"
@@ -88,6 +89,11 @@ void FakeDatabase::ThenClaimInDoubt(bool committed) {
 void FakeDatabase::ThenResolveFails(const absl::Status& status, int times) {
   MutexLock lock(mutex_);
   scripted_resolves_.insert(scripted_resolves_.end(), static_cast<size_t>(times), status);
+}
+
+void FakeDatabase::ThenResolveWorks() {
+  MutexLock lock(mutex_);
+  scripted_resolves_.clear();
 }
 
 std::vector<SlotRow> FakeDatabase::SlotsOf(const Uuid& pipeline) const {
@@ -195,8 +201,16 @@ bool FakeDatabase::BeginWrite(const WritePlan& plan, const FlushProgress& progre
   return true;
 }
 
+bool FakeDatabase::AreLive(const Uuid& pipeline, const std::vector<uint64_t>& ids) const {
+  return std::all_of(ids.begin(), ids.end(), [&](uint64_t id) {
+    const auto found = letters_.find({pipeline, id});
+    return found != letters_.end() && found->second.state == LetterState::kLive;
+  });
+}
+
 WriteOutcome::Kind FakeDatabase::Commit(const TableName& table, const FlushProgress& progress,
-                                        size_t index, std::vector<std::string> rows) {
+                                        const LetterChanges& kept, size_t index,
+                                        std::vector<std::string> rows) {
   MutexLock lock(mutex_);
   const SlotMove& slot = progress.slot;
   if (!SlotIs(slot.pipeline, slot.before)) return WriteOutcome::Kind::kFenced;
@@ -204,6 +218,18 @@ WriteOutcome::Kind FakeDatabase::Commit(const TableName& table, const FlushProgr
     const auto found = producers_.find({table.ToString(), move.producer_id});
     if ((found == producers_.end() ? 0 : found->second) != move.before) {
       return WriteOutcome::Kind::kProducerMoved;
+    }
+  }
+  const LetterChanges& letters = progress.letters;
+  if (!AreLive(slot.pipeline, letters.replayed)) return WriteOutcome::Kind::kLetterGone;
+  for (const uint64_t id : letters.replayed) {
+    letters_[{slot.pipeline, id}].state = LetterState::kReplayed;
+  }
+  for (const auto* added : {&letters.added, &kept.added}) {
+    for (const LetterRow& row : *added) {
+      if (!letters_.try_emplace({slot.pipeline, row.id}, row).second) {
+        throw std::logic_error("a letter's id is given twice");
+      }
     }
   }
   for (const ProducerMove& move : progress.producers) {
@@ -224,8 +250,9 @@ WriteOutcome FakeDatabase::Write(const WritePlan& plan, const FlushProgress& pro
   }
   WriteOutcome outcome = script.answer(plan);
   if (outcome.kind != WriteOutcome::Kind::kCommitted) return outcome;
+  LetterChanges changes;
   if (!outcome.failures.empty()) {
-    if (absl::Status kept = keep(outcome.failures); !kept.ok()) {
+    if (absl::Status kept = keep(outcome.failures, &changes); !kept.ok()) {
       return {WriteOutcome::Kind::kNotCommitted,
               {ErrorClass::kPause, "dead_letters", std::string(kept.message())},
               {},
@@ -234,7 +261,7 @@ WriteOutcome FakeDatabase::Write(const WritePlan& plan, const FlushProgress& pro
   }
   const TableName table = plan.schema == nullptr ? TableName() : plan.schema->name();
   if (script.commit != CommitAnswer::kLostBeforeCommit) {
-    outcome.kind = Commit(table, progress, index, RowsBut(plan, outcome.failures));
+    outcome.kind = Commit(table, progress, changes, index, RowsBut(plan, outcome.failures));
     if (outcome.kind != WriteOutcome::Kind::kCommitted) return {outcome.kind, {}, {}, 0};
   }
   if (script.commit != CommitAnswer::kComes) {
@@ -296,6 +323,50 @@ std::vector<ProducerMove> FakeDatabase::ReadProducers(const TableName& table,
   return known;
 }
 
+absl::StatusOr<std::vector<LetterCount>> FakeDatabase::CountLetters(const Uuid& pipeline) {
+  MutexLock lock(mutex_);
+  std::vector<LetterCount> counts;
+  for (const auto& [key, row] : letters_) {
+    if (key.first == pipeline) counts.push_back({row.state, row.reason, 1, row.bytes()});
+  }
+  return counts;
+}
+
+absl::StatusOr<LetterPage> FakeDatabase::ReadLetters(const Uuid& pipeline,
+                                                     const LetterQuery& query) {
+  MutexLock lock(mutex_);
+  LetterPage page;
+  for (const auto& [key, row] : letters_) {
+    if (key.first != pipeline || key.second <= query.after_id) continue;
+    if (row.state == LetterState::kReplayed && !query.replayed) continue;
+    if (query.reason.has_value() && row.reason != *query.reason) continue;
+    page.more = page.rows.size() == query.limit;
+    if (page.more) break;
+    page.rows.push_back(row);
+  }
+  return page;
+}
+
+uint64_t FakeDatabase::PurgeLetters(const Uuid& pipeline, const LetterSelection& selection) {
+  MutexLock lock(mutex_);
+  const std::vector<uint64_t>& ids = selection.ids;
+  return std::erase_if(letters_, [&](const auto& entry) {
+    const auto& [key, row] = entry;
+    return key.first == pipeline &&
+           (ids.empty() || std::find(ids.begin(), ids.end(), row.id) != ids.end()) &&
+           row.time_ms < selection.before_time_ms.value_or(UINT64_MAX) &&
+           (!selection.only_replayed || row.state == LetterState::kReplayed);
+  });
+}
+
+std::vector<LetterRow> FakeDatabase::letters(const Uuid& pipeline) {
+  LetterQuery all;
+  all.replayed = true;
+  return ReadLetters(pipeline, all)->rows;
+}
+
+void FakeDatabase::RemoveLetters(const Uuid& pipeline) { PurgeLetters(pipeline, {}); }
+
 absl::StatusOr<TableSchema> FakeDatabase::Describe() {
   MutexLock lock(mutex_);
   ++describes_;
@@ -337,6 +408,23 @@ absl::StatusOr<std::vector<ProducerMove>> FakeExecutor::ReadProducers(
     const TableName& table, absl::Span<const std::string> producer_ids) {
   connected_ = true;
   return database_->ReadProducers(table, producer_ids);
+}
+
+absl::StatusOr<std::vector<LetterCount>> FakeExecutor::CountLetters(const Uuid& pipeline) {
+  connected_ = true;
+  return database_->CountLetters(pipeline);
+}
+
+absl::StatusOr<LetterPage> FakeExecutor::ReadLetters(const Uuid& pipeline,
+                                                     const LetterQuery& query) {
+  connected_ = true;
+  return database_->ReadLetters(pipeline, query);
+}
+
+absl::StatusOr<uint64_t> FakeExecutor::PurgeLetters(const Uuid& pipeline,
+                                                    const LetterSelection& selection) {
+  connected_ = true;
+  return database_->PurgeLetters(pipeline, selection);
 }
 
 WriteOutcome FakeExecutor::Write(const WritePlan& plan, const FlushProgress& progress,

@@ -50,6 +50,7 @@ class FakeDatabase {
   // The answers of the next Claims and Resolves, which then do nothing.
   void ThenClaimFails(absl::Status status);
   void ThenResolveFails(const absl::Status& status, int times = 1);
+  void ThenResolveWorks();
   // The next Claim answers UNKNOWN; whether it was committed is as said.
   void ThenClaimInDoubt(bool committed);
 
@@ -58,6 +59,11 @@ class FakeDatabase {
   void SetSlots(const Uuid& pipeline, const std::vector<SlotRow>& rows);
   uint64_t producer(const TableName& table, const std::string& producer_id);
   void SetProducer(const TableName& table, const std::string& producer_id, uint64_t sequence);
+
+  // The pipeline's rows of batchsql_dead_letters, ascending by id.
+  std::vector<LetterRow> letters(const Uuid& pipeline);
+  // As somebody with SQL does.
+  void RemoveLetters(const Uuid& pipeline);
 
   // Writes wait, from now on, until Release.
   void Hold();
@@ -84,6 +90,7 @@ class FakeDatabase {
  private:
   friend class FakeExecutor;
   using SlotKey = std::pair<Uuid, uint32_t>;
+  using LetterKey = std::pair<Uuid, uint64_t>;
   using ProducerKey = std::pair<std::string, std::string>;  // table, producer
   // What a script makes of the commit of one Claim or Write.
   enum class CommitAnswer { kComes, kLostAfterCommit, kLostBeforeCommit };
@@ -103,12 +110,18 @@ class FakeDatabase {
   std::vector<ProducerMove> ReadProducers(const TableName& table,
                                           absl::Span<const std::string> producer_ids);
 
+  absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid& pipeline);
+  absl::StatusOr<LetterPage> ReadLetters(const Uuid& pipeline, const LetterQuery& query);
+  uint64_t PurgeLetters(const Uuid& pipeline, const LetterSelection& selection);
+  bool AreLive(const Uuid& pipeline, const std::vector<uint64_t>& ids) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Records the write, takes its script and waits while writes are held; false: it is fenced.
   bool BeginWrite(const WritePlan& plan, const FlushProgress& progress, size_t* index,
                   ScriptedWrite* script);
   // Moves the rows if they are all as expected; else nothing, and why.
-  WriteOutcome::Kind Commit(const TableName& table, const FlushProgress& progress, size_t index,
-                            std::vector<std::string> rows);
+  WriteOutcome::Kind Commit(const TableName& table, const FlushProgress& progress,
+                            const LetterChanges& kept, size_t index, std::vector<std::string> rows);
   std::vector<SlotRow> SlotsOf(const Uuid& pipeline) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MoveSlots(const SlotClaim& claim) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SlotIs(const Uuid& pipeline, const SlotRow& row) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -121,6 +134,7 @@ class FakeDatabase {
   std::deque<absl::Status> scripted_resolves_ ABSL_GUARDED_BY(mutex_);
   std::map<SlotKey, SlotRow> slots_ ABSL_GUARDED_BY(mutex_);
   std::map<ProducerKey, uint64_t> producers_ ABSL_GUARDED_BY(mutex_);
+  std::map<LetterKey, LetterRow> letters_ ABSL_GUARDED_BY(mutex_);
   std::vector<RecordedWrite> writes_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> table_ ABSL_GUARDED_BY(mutex_);
   size_t describes_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -142,6 +156,10 @@ class FakeExecutor : public Executor {
   absl::Status Claim(const SlotClaim& claim) override;
   absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
       const TableName& table, absl::Span<const std::string> producer_ids) override;
+  absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid& pipeline) override;
+  absl::StatusOr<LetterPage> ReadLetters(const Uuid& pipeline, const LetterQuery& query) override;
+  absl::StatusOr<uint64_t> PurgeLetters(const Uuid& pipeline,
+                                        const LetterSelection& selection) override;
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
                      KeepFailures keep) override;
   absl::StatusOr<Resolution> Resolve(const SlotMove& move) override;

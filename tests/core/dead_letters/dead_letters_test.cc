@@ -354,7 +354,7 @@ TEST_CASE_METHOD(DeadLettersTest, "Replayed letters give way when the budget is 
     REQUIRE(store->MarkReplayed(ids).ok());
   }
   CHECK(store->totals().live == 0);
-  CHECK(store->totals().disk_bytes <= 40'960);
+  CHECK(store->totals().bytes <= 40'960);
 }
 
 TEST_CASE_METHOD(DeadLettersTest, "A full disk takes one more file of letters, from the reserve") {
@@ -377,11 +377,11 @@ TEST_CASE_METHOD(DeadLettersTest, "Files go with their letters, and no id is giv
   for (uint64_t attempt = 1; attempt <= 10; ++attempt) {
     KeepConfirmed(attempt, {std::string(5'000, 'x')});
   }
-  const uint64_t bytes = store->totals().disk_bytes;
+  const uint64_t bytes = store->totals().bytes;
   CHECK(env.List(kDirectory)->size() >= 4);
   REQUIRE(*store->Purge({}) == 10);
   CHECK(env.List(kDirectory)->size() == 1);
-  CHECK(store->totals().disk_bytes < bytes / 2);
+  CHECK(store->totals().bytes < bytes / 2);
   LosePower();
   CHECK(env.List(kDirectory)->size() == 1);
   KeepConfirmed(11, {"next"});
@@ -397,7 +397,7 @@ TEST_CASE_METHOD(DeadLettersTest, "One old letter does not hold the space of all
     ids.erase(ids.begin());
     REQUIRE(store->Purge({ids, std::nullopt, false}).ok());
   }
-  CHECK(store->totals().disk_bytes < 700'000);
+  CHECK(store->totals().bytes < 700'000);
   LosePower();
   CHECK(Texts() == Strings{"old"});
   CHECK(ListedIds() == Ids{1});
@@ -409,7 +409,7 @@ TEST_CASE_METHOD(DeadLettersTest, "Pending letters that are moved stay pending")
     REQUIRE(store->Keep(attempt, {Letter(std::string(5'000, 'x'))}).ok());
     store->Drop(attempt);
   }
-  CHECK(store->totals().disk_bytes < 700'000);
+  CHECK(store->totals().bytes < 700'000);
   CHECK(ListedIds().empty());
   LosePower();
   REQUIRE(store->Settle(SlotsOf({1})).ok());

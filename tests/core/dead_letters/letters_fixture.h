@@ -6,12 +6,16 @@
 #include <utility>
 #include <vector>
 
+#include "core/dead_letters/dead_letters.h"
+#include "core/dead_letters/letter_space.h"
+#include "core/dead_letters/target_letters.h"
 #include "tests/core/pipeline_fixture.h"
 #include "tests/support/faulty_env.h"
 
 namespace batchsql {
 
-// A pipeline with a journal and dead letters, each on a disk of its own, over a FakeDatabase.
+// A pipeline over a FakeDatabase, with a journal and dead letters, each on a disk of its own; or
+// without a journal and with dead letters in the target.
 class LettersPipelineTest : public PipelineTest {
  protected:
   LettersPipelineTest() {
@@ -31,6 +35,12 @@ class LettersPipelineTest : public PipelineTest {
   // Opens what the disks hold, as a new process does.
   void Start() {
     space = std::make_unique<LetterSpace>(&letters_disk, "data/letters", letters_bytes_max);
+    if (!with_journal) {
+      pipeline = std::make_unique<Pipeline>(
+          options, target.get(), pipeline_metrics, &clock, &budget, nullptr,
+          std::make_unique<TargetLetters>(target.get(), options.id, &space->budget()));
+      return;
+    }
     auto journal = OpenJournal();
     auto letters = DeadLetters::Open(&letters_disk, space.get(), {"data/letters/t", 8'192, 8'192});
     if (!journal.ok() || !letters.ok()) throw std::logic_error("the disks cannot be read");
@@ -76,10 +86,10 @@ class LettersPipelineTest : public PipelineTest {
   Strings Letters(bool replayed = false) {
     LetterQuery query;
     query.replayed = replayed;
-    const absl::StatusOr<DeadLetters::Page> page = pipeline->letters()->List(query);
+    const absl::StatusOr<LetterStore::Page> page = pipeline->letters()->List(query);
     if (!page.ok()) throw std::logic_error(std::string(page.status().message()));
     Strings rows;
-    for (const DeadLetters::Kept& kept : page->letters) {
+    for (const LetterStore::Kept& kept : page->letters) {
       std::string row = kept.letter.code;
       for (const LetterCell& cell : kept.letter.cells) {
         row += " " + cell.column + "=" +
@@ -99,6 +109,7 @@ class LettersPipelineTest : public PipelineTest {
                status.queued_rows;
   }
 
+  bool with_journal = true;  // false: the letters are in the target
   FaultyEnv journal_disk;
   FaultyEnv letters_disk;
   DiskBudget disk{uint64_t{1} << 40};

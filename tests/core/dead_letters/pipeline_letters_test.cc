@@ -124,6 +124,99 @@ TEST_CASE_METHOD(LettersPipelineTest, "Letters that find no space pause until so
   FAIL("the budget was never used up");
 }
 
+class RepeatTest : public LettersPipelineTest {
+ protected:
+  // A request of the producer p: ids from 1 on.
+  QueuedBlock Numbered(const std::string& request) {
+    std::vector<TestRow> cells;
+    for (int64_t id = 1; id <= 4; ++id) {
+      cells.push_back({{"id", Value::Int(id)}, {"a", Value::Int(10 * id)}});
+    }
+    return Numbered(request, cells);
+  }
+  QueuedBlock Numbered(const std::string& request, const std::vector<TestRow>& cells) {
+    QueuedBlock block = Block(request, cells);
+    block.answer.producer_id = "p";
+    block.answer.sequence = 1;
+    return block;
+  }
+  // Repetitions are found before their rows are looked at.
+  RequestOutcome Repeat(const std::string& request) {
+    REQUIRE(pipeline->Submit(Numbered(request, {{{"id", Value::Int(1)}}})).ok());
+    return RunToAnswer(request);
+  }
+  // The journal does not get to know what was refused.
+  void WriteUntold() {
+    database.Hold();
+    database.Then(Refuse(3));
+    REQUIRE(pipeline->Submit(Numbered("first")).ok());
+    database.AwaitHeld(1);
+    journal_disk.FailAlways("write");
+    database.Release();
+    CHECK(DumpRejections(RunToAnswer("first").rejected) == Strings{"2 a constraint"});
+  }
+};
+
+TEST_CASE_METHOD(RepeatTest, "A process that dies after a commit still tells what was refused") {
+  const bool confirmed = GENERATE(true, false);
+  StartAndOpen();
+  if (confirmed) {  // it dies before the journal has the answer
+    WriteUntold();
+  } else {  // it dies before it knows of the commit
+    database.ThenInDoubt(true, Refuse(3));
+    database.ThenResolveFails(absl::UnavailableError("away"), 1'000'000);
+    REQUIRE(pipeline->Submit(Numbered("first")).ok());
+    RunUntil([&] { return database.resolves() > 0; });
+  }
+  Stop();
+  journal_disk.FailAlways("");
+  database.ThenResolveWorks();
+  for (int life = 0; life < 2; ++life) {
+    StartAndOpen();
+    const RequestOutcome again = Repeat("again" + std::to_string(life));
+    REQUIRE(DumpRejections(again.rejected) == Strings{"2 a constraint"});
+    CHECK(again.rejected.front().detail == "the database refused the row: 23514");
+    // From here on the journal has it: the letter may go.
+    REQUIRE(pipeline->letters()->Purge({}).ok());
+    Stop();
+  }
+  CHECK(database.table().size() == 3);
+}
+
+TEST_CASE_METHOD(RepeatTest, "What an altered table refused is told word for word after a crash") {
+  StartAndOpen();
+  Column a = TestColumn("a", ColumnType::kInt64);
+  a.max = 25;
+  database.ThenFail(ErrorClass::kPause, "42703");
+  database.SetDescribed(TestTable({a}, Conflict::kUpdate));
+  database.ThenInDoubt(true, Refuse(1));
+  database.ThenResolveFails(absl::UnavailableError("away"), 1'000'000);
+  REQUIRE(pipeline->Submit(Numbered("first")).ok());
+  RunUntil([&] { return database.resolves() > 0; });
+  Stop();
+  database.ThenResolveWorks();
+  StartAndOpen();
+  const std::vector<RowRejection> rejected = Repeat("again").rejected;
+  CHECK(DumpRejections(rejected) ==
+        Strings{"0 a constraint", "2 a out_of_range", "3 a out_of_range"});
+  REQUIRE_FALSE(rejected.empty());
+  CHECK_FALSE(rejected.back().detail.empty());
+}
+
+TEST_CASE_METHOD(RepeatTest, "A target that moved back is not told what its lost commit refused") {
+  StartAndOpen();
+  const std::vector<SlotRow> before = database.slots(pipeline->id());
+  WriteUntold();
+  const Uuid id = pipeline->id();
+  Stop();
+  journal_disk.FailAlways("");
+  database.SetSlots(id, before);
+  StartAndOpen();  // row 3 is good by now
+  CHECK(Repeat("again").rejected.empty());
+  CHECK(database.table().size() == 7);
+  CHECK(Letters().size() == 1);
+}
+
 TEST_CASE_METHOD(LettersPipelineTest, "A commit waits until its letters are confirmed") {
   StartAndOpen();
   database.Hold();

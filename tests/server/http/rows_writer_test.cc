@@ -69,6 +69,14 @@ class FakeExecutor : public Executor {
     return std::vector<ProducerMove>();
   }
 
+  absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid&) override {
+    return std::vector<LetterCount>();
+  }
+  absl::StatusOr<LetterPage> ReadLetters(const Uuid&, const LetterQuery&) override {
+    return LetterPage();
+  }
+  absl::StatusOr<uint64_t> PurgeLetters(const Uuid&, const LetterSelection&) override { return 0; }
+
   WriteOutcome Write(const WritePlan& plan, const FlushProgress&, KeepFailures) override {
     MutexLock lock(database_.mutex);
     while (database_.holds_writes) database_.changed.Wait(database_.mutex);
