@@ -106,6 +106,7 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
   {
     MutexLock lock(mutex_);
     window_.emplace(slots);
+    target_producers_.Clear();
     if (journal_ == nullptr) {
       next_lsn_ = std::max(next_lsn_, window_->last_lsn() + 1);
     } else {
