@@ -106,7 +106,8 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
   {
     MutexLock lock(mutex_);
     window_.emplace(slots);
-    target_producers_.Clear();
+    // What was read before the first claim holds; after a fence the target may have moved back.
+    if (status_.state != PipelineState::kOpening) target_producers_.Clear();
     if (journal_ == nullptr) {
       next_lsn_ = std::max(next_lsn_, window_->last_lsn() + 1);
     } else {
