@@ -131,7 +131,7 @@ class Run:
                                    f"{ledger.producer.level}): {ledger.unknown} requests are not "
                                    f"acknowledged after {seconds} s of peace")
             self.world.problems.extend(ledger.problems)
-            for what in ("given_up", "repeated", "forged", "untold", "reopened"):
+            for what in ("given_up", "repeated", "forged", "untold", "late", "reopened"):
                 self.world.counts[what] += getattr(ledger, what)
         try:
             processes.wait_until(self._is_drained, seconds, "empty queues")

@@ -153,7 +153,8 @@ def test_both_daemons_have_the_same_requests_at_once(server, serve):
 
 def test_a_daemon_without_a_journal_is_killed_in_the_midst_of_streams(database, serve):
     table = database.create(COLUMNS)
-    daemon, _ = serve(database, f"name: {table}, journal: none, batch: {{rows_max: 30, linger_ms: 1}}")
+    batch = "batch: {rows_max: 30, linger_ms: 1}"
+    daemon, _ = serve(database, f"name: {table}, journal: none, {batch}")
     last, committed, lives = 600, 0, 0
     while committed < last:
         lives += 1
