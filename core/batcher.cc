@@ -29,6 +29,14 @@ std::optional<TimePoint> Batcher::oldest() const {
   return queue_.front().accepted_at;
 }
 
+std::optional<Lsn> Batcher::lowest_lsn() const {
+  std::optional<Lsn> lowest;
+  for (const QueuedBlock& block : queue_) {
+    if (!lowest.has_value() || block.first_lsn() < *lowest) lowest = block.first_lsn();
+  }
+  return lowest;
+}
+
 std::optional<TimePoint> Batcher::due_at() const {
   if (queue_.empty()) return std::nullopt;
   return queue_.front().accepted_at + limits_.linger;

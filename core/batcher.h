@@ -57,6 +57,8 @@ class Batcher {
   uint64_t rows() const { return rows_; }
   uint64_t bytes() const { return bytes_; }
   std::optional<TimePoint> oldest() const;
+  // Of all that waits. Looks at every block.
+  std::optional<Lsn> lowest_lsn() const;
 
  private:
   const BatchLimits limits_;
