@@ -89,6 +89,9 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
   if (table.rule.at_least_once) {
     text += "    a table that cannot be written exactly once is written at least once\n";
   }
+  if (table.producers == ProducersKind::kTarget) {
+    absl::StrAppend(&text, "    producers' positions are kept in the database, with their rows\n");
+  }
   absl::StrAppend(&text, "    a batch closes at ", batch.rows_max, " rows, ",
                   Bytes(batch.bytes_max), " or ", batch.linger_ms, " ms\n");
   return text;

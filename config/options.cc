@@ -77,6 +77,10 @@ std::string_view JournalKindName(JournalKind journal) {
   return journal == JournalKind::kDisk ? "disk" : "none";
 }
 
+std::string_view ProducersKindName(ProducersKind producers) {
+  return producers == ProducersKind::kJournal ? "journal" : "target";
+}
+
 std::string_view LogLevelName(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:

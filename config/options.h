@@ -64,6 +64,10 @@ enum class EvolveTables : uint8_t { kNever, kAddColumns };
 // Where rows wait for their commit.
 enum class JournalKind : uint8_t { kDisk, kNone };
 
+// Where producers' positions are kept: with the journal alone, or also in the target, where they
+// move with their rows.
+enum class ProducersKind : uint8_t { kJournal, kTarget };
+
 // When a batch is closed: whichever comes first.
 struct BatchOptions {
   uint32_t rows_max = 10'000;
@@ -80,6 +84,7 @@ struct TableOptions {
   CreateTables create = CreateTables::kNever;
   EvolveTables evolve = EvolveTables::kNever;
   JournalKind journal = JournalKind::kDisk;
+  ProducersKind producers = ProducersKind::kJournal;  // kTarget without a journal
   BatchOptions batch;
   bool operator==(const TableOptions&) const = default;
 };
@@ -152,6 +157,7 @@ std::string_view TargetKindName(TargetKind kind);
 std::string_view CreateTablesName(CreateTables create);
 std::string_view EvolveTablesName(EvolveTables evolve);
 std::string_view JournalKindName(JournalKind journal);
+std::string_view ProducersKindName(ProducersKind producers);
 std::string_view LogLevelName(LogLevel level);
 
 }  // namespace batchsql

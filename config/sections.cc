@@ -149,6 +149,18 @@ void CheckRule(Reader& reader, const TableOptions& table) {
   }
 }
 
+// Without a journal there is only the target to keep them in.
+void ReadProducers(Reader& reader, TableOptions* table) {
+  const bool journaled = table->journal == JournalKind::kDisk;
+  if (!journaled) table->producers = ProducersKind::kTarget;
+  reader.ReadChoice<ProducersKind>(
+      "producers", &table->producers,
+      {{"journal", ProducersKind::kJournal}, {"target", ProducersKind::kTarget}});
+  if (!journaled && table->producers == ProducersKind::kJournal) {
+    reader.Fail("producers", "is journal, and there is none with journal: none: expected target");
+  }
+}
+
 void ReadRule(Reader& reader, WriteRule* rule) {
   reader.ReadChoice<Conflict>("conflict", &rule->conflict,
                               {{"insert", Conflict::kInsert},
@@ -174,6 +186,7 @@ void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) 
       {{"never", EvolveTables::kNever}, {"add_columns", EvolveTables::kAddColumns}});
   reader.ReadChoice<JournalKind>("journal", &table->journal,
                                  {{"disk", JournalKind::kDisk}, {"none", JournalKind::kNone}});
+  ReadProducers(reader, table);
   ReadBatch(reader, limits, &table->batch);
   CheckRule(reader, *table);
 }

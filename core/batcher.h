@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/queued_block.h"
+#include "core/target_producers.h"
 
 namespace batchsql {
 
@@ -16,8 +17,10 @@ struct Batch {
   std::vector<QueuedBlock> blocks;
   uint64_t rows = 0;
   uint64_t bytes = 0;
-  uint64_t refused = 0;  // rows that no longer fit the table; not in `rows`
+  uint64_t refused = 0;       // rows that no longer fit the table; not in `rows`
+  uint64_t deduplicated = 0;  // rows that are in the table already; not in `rows`
 
+  uint64_t pending_rows() const { return rows + refused + deduplicated; }
   Lsn first_lsn() const { return blocks.front().first_lsn(); }
   Lsn last_lsn() const { return blocks.back().last_lsn(); }
 };
@@ -46,8 +49,9 @@ class Batcher {
   std::optional<TimePoint> due_at() const;
 
   // The oldest blocks, up to the limits: at least one, and no more once rows_max or bytes_max is
-  // reached. Stops where the schema changes or LSNs are missing. Empty when the queue is.
-  Batch Take();
+  // reached. Stops where the schema changes or LSNs are missing, and before a request whose
+  // producer is held by a flush: empty when that is the first, or when the queue is.
+  Batch Take(const TargetProducers* in_flight = nullptr);
   // Everything that waits, in order.
   std::vector<QueuedBlock> TakeAll();
 
@@ -55,6 +59,8 @@ class Batcher {
   uint64_t rows() const { return rows_; }
   uint64_t bytes() const { return bytes_; }
   std::optional<TimePoint> oldest() const;
+  // Of all that waits. Looks at every block.
+  std::optional<Lsn> lowest_lsn() const;
 
  private:
   const BatchLimits limits_;

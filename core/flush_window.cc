@@ -32,6 +32,13 @@ Lsn FlushWindow::FirstNotCommitted(Lsn lsn) const {
   return lsn;
 }
 
+void FlushWindow::GiveUpBefore(Lsn lsn) {
+  while (!islands_.empty() && islands_.begin()->first < lsn) {
+    frontier_ = islands_.begin()->second;
+    islands_.erase(islands_.begin());
+  }
+}
+
 bool FlushWindow::IsFree(const Slot& slot) const { return !slot.taken && slot.row.to <= frontier_; }
 
 bool FlushWindow::HasFreeSlot() const {

@@ -24,6 +24,10 @@ class FlushWindow {
   // The first LSN from `lsn` on that is not committed.
   Lsn FirstNotCommitted(Lsn lsn) const;
 
+  // Without a journal: what is not committed between committed ranges that begin before `lsn` was
+  // lost with the process that had it. The frontier goes past it.
+  void GiveUpBefore(Lsn lsn);
+
   // Some slot is free: nobody's, and its last range below the frontier.
   bool HasFreeSlot() const;
   // Takes a free slot; there must be one.

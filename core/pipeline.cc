@@ -50,6 +50,10 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
   }
   journal_ = *std::move(journal);
   if (journal_ != nullptr) Recover(journal_->TakeRecovered());
+  if (options_.producers_in_target) {
+    lookups_ = std::make_unique<ProducerLookups>(
+        [this](absl::Span<const std::string> ids) { return ReadPositions(ids); });
+  }
   {
     MutexLock lock(mutex_);
     for (uint32_t i = 0; i < options_.flushers; ++i) {
@@ -150,6 +154,7 @@ void Pipeline::Drain(TimePoint deadline, LeftRows left) {
     wake_.NotifyAll();
   }
   for (std::thread& flusher : flushers) flusher.join();
+  if (lookups_ != nullptr) lookups_->Close();
   if (journal_ != nullptr) {
     // The flushers only ended before the deadline if nothing waits for the journal.
     journal_->Close(std::min(deadline, clock_->Now() + kCloseMax));
@@ -311,11 +316,16 @@ bool Pipeline::TakeBatch(TimePoint now, Work* work) {
   if (flushing_ >= FlushersAllowed() || !window_->HasFreeSlot()) return false;
   const bool backlog = !left_.empty() && !batcher_.empty();  // more is there than the queue shows
   if (!batcher_.Due(now) && !backlog && !(draining_ && !batcher_.empty())) return false;
-  work->batch = batcher_.Take();
+  work->batch = batcher_.Take(&target_producers_);
+  if (work->batch.blocks.empty()) return false;  // its producer is in a flush that will tell
+  if (options_.producers_in_target) {
+    work->held = ProducerRanges(work->batch.blocks);
+    target_producers_.Hold(work->held);
+  }
   work->slot = window_->TakeSlot();
   ++flushing_;
   flushing_since_.insert(work->batch.blocks.front().accepted_at);
-  flushing_rows_ += work->batch.rows + work->batch.refused;
+  flushing_rows_ += work->batch.pending_rows();
   flushing_bytes_ += work->batch.bytes;
   return true;
 }

@@ -24,8 +24,10 @@
 #include "core/journal/journal.h"
 #include "core/metrics.h"
 #include "core/mutex.h"
+#include "core/producer_lookups.h"
 #include "core/producers.h"
 #include "core/target.h"
+#include "core/target_producers.h"
 
 namespace batchsql {
 
@@ -90,6 +92,8 @@ class Pipeline {
     BatchLimits batch;
     uint32_t flushers = 1;  // flushes in flight; more than one only takes effect for kInsert
     Uuid id{};              // of a pipeline without a journal
+    // Producers' positions move in the target, with their rows; else the journal alone has them.
+    bool producers_in_target = false;
     Duration backoff_base = std::chrono::milliseconds(50);
     Duration backoff_max = std::chrono::seconds(10);
     Duration probe_interval_max = std::chrono::seconds(30);  // while paused
@@ -124,17 +128,29 @@ class Pipeline {
   // pipeline.
   void Open(std::vector<NewColumn> shape, OpenCallback callback);
 
-  // A stream of a producer: fences its older ones. `last_sequence` is what the pipeline holds.
+  // A stream of a producer: fences its older ones. `last_sequence` is what the pipeline or the
+  // target holds; all up to `committed_sequence` is committed, as far as the target tells.
   struct Session {
     uint64_t id = 0;
     uint64_t last_sequence = 0;
+    uint64_t committed_sequence = 0;
   };
-  Session OpenSession(const std::string& producer_id);
+  using SessionCallback = absl::AnyInvocable<void(absl::StatusOr<Session>)>;
+  // Calls back once: at once, or where positions are kept in the target from a thread of the
+  // pipeline. UNAVAILABLE: the target cannot be asked, and no journal knows the producer.
+  void OpenSession(const std::string& producer_id, SessionCallback callback);
+
+  // Whether LookUp must come before FindRepeated; never for a stream's request. LookUp calls back
+  // as OpenSession.
+  bool MustLookUp(const QueuedBlock& request) const;
+  using LookUpCallback = absl::AnyInvocable<void(const absl::Status&)>;
+  void LookUp(const std::string& producer_id, LookUpCallback callback);
 
   // Looks whether a numbered request was answered before: then takes the receipt over and tells the
   // original's answer. nullopt: it comes next. FAILED_PRECONDITION (a gap), INVALID_ARGUMENT (other
-  // rows than the original's), OUT_OF_RANGE (the answer is no longer kept), ABORTED (fenced), with
-  // the receipt dismissed.
+  // rows than the original's), OUT_OF_RANGE (the answer is no longer kept, or another daemon's),
+  // ABORTED (fenced), UNAVAILABLE (its position in the target must be looked up), with the receipt
+  // dismissed.
   absl::StatusOr<std::optional<Submitted>> FindRepeated(const QueuedBlock& request,
                                                         Receipt& receipt);
   // Takes a request over: from here on the receipt is the pipeline's. Errors as FindRepeated;
@@ -175,6 +191,7 @@ class Pipeline {
     std::deque<OpenRequest> opens;
     bool read_back = false;
     Batch batch;
+    std::vector<ProducerRange> held;
     uint32_t slot = 0;
     bool stop = false;
   };
@@ -225,6 +242,19 @@ class Pipeline {
   void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadBack();
+
+  // core/pipeline_producers.cc
+  bool KeepsInTarget(std::string_view producer_id) const;
+  Session NewSession(const std::string& producer_id);
+  bool JournalKnows(const std::string& producer_id) const;
+  absl::Status ReadPositions(absl::Span<const std::string> producer_ids);
+  absl::Status JudgeByTarget(const QueuedBlock& request, Producers::Position* position) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<DatabaseError> PrepareProducers(Flush& flush);
+  absl::Status PrepareMoves(Flush& flush);
+  uint64_t DropCommitted(Flush& flush) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteMoves(const Flush& flush, WriteOutcome::Kind kind);
+  AttemptResult HandleProducerMoved(Flush& flush);
 
   // core/pipeline_letters.cc
   absl::Status KeepUnfit(Flush& flush, uint64_t attempt);
@@ -284,6 +314,7 @@ class Pipeline {
   std::unique_ptr<Journal> journal_;      // null: none, or it could not be opened
   std::unique_ptr<LetterStore> letters_;  // null: none
   Uuid id_{};
+  std::unique_ptr<ProducerLookups> lookups_;  // null unless positions are kept in the target
 
   mutable Mutex mutex_;
   CondVar wake_;
@@ -310,6 +341,7 @@ class Pipeline {
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);
   CommitWaiters unsynced_repeats_ ABSL_GUARDED_BY(mutex_);  // of requests that are being synced
   Producers producers_ ABSL_GUARDED_BY(mutex_);
+  TargetProducers target_producers_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint64_t> sessions_ ABSL_GUARDED_BY(mutex_);  // the newest
   uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;
   JournalExtent extent_ ABSL_GUARDED_BY(mutex_);               // its LSNs are set when it is needed

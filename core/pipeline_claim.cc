@@ -23,6 +23,12 @@ ClaimMark NextMark(const JournalExtent& extent, const std::vector<SlotRow>& foun
   return {epoch, NewUuid(), false};
 }
 
+// The target took a claim of this journal, or of this process.
+bool HasHeld(const JournalExtent& extent) {
+  return std::any_of(extent.claims.begin(), extent.claims.end(),
+                     [](const ClaimMark& claim) { return claim.held; });
+}
+
 // The pipeline's rows of the target as the claim left them.
 std::vector<SlotRow> ClaimedSlots(const SlotClaim& claim) {
   std::vector<SlotRow> slots = claim.expected;
@@ -54,7 +60,7 @@ absl::Status Pipeline::Claim(Executor& executor) {
   const absl::StatusOr<std::vector<SlotRow>> found = executor.ReadSlots(id_);
   if (!found.ok()) return found.status();
   absl::StatusOr<uint64_t> epoch = NextEpoch(extent, *found);
-  if (journal_ == nullptr && extent.claims.empty()) {
+  if (journal_ == nullptr && !HasHeld(extent)) {
     // The first claim of a process without a journal: there is nothing to compare.
     epoch = found->empty() ? 1 : found->front().epoch + 1;
   }
@@ -109,8 +115,11 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
   {
     MutexLock lock(mutex_);
     window_.emplace(slots);
+    // What was read before the first claim holds; after a fence the target may have moved back.
+    if (status_.state != PipelineState::kOpening) target_producers_.Clear();
     if (journal_ == nullptr) {
       next_lsn_ = std::max(next_lsn_, window_->last_lsn() + 1);
+      window_->GiveUpBefore(batcher_.lowest_lsn().value_or(next_lsn_));
     } else {
       queued = batcher_.TakeAll();
       for (QueuedBlock& block : queued) {

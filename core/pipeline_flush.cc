@@ -109,10 +109,12 @@ void Pipeline::RunFlush(Work work) {
   Flush flush{std::move(work.batch), work.slot, clock_->Now(),
               Backoff(options_.backoff_base, options_.backoff_max, seed),
               Backoff(std::chrono::seconds(1), options_.probe_interval_max, seed)};
+  flush.held = std::move(work.held);
   if (const Schema current = schema(); flush.batch.schema != current) AdoptSchema(flush, current);
   while (!AnswerIfStopped(flush) && Attempt(flush) == AttemptResult::kAgain) {
   }
   MutexLock lock(mutex_);
+  target_producers_.Release(flush.held);
   if (window_.has_value()) window_->GiveBackSlot(flush.slot);
   --flushing_;
   flushing_since_.erase(flushing_since_.find(accepted_from));
@@ -138,10 +140,14 @@ std::optional<FlushProgress> Pipeline::BeginAttempt(const Flush& flush) {
   if (!window_.has_value()) return std::nullopt;
   const uint64_t attempt = attempts_() >> 1;  // fits a signed integer
   return FlushProgress{
-      window_->Move(id_, flush.slot, flush.batch.first_lsn(), flush.batch.last_lsn(), attempt), {}};
+      window_->Move(id_, flush.slot, flush.batch.first_lsn(), flush.batch.last_lsn(), attempt),
+      flush.moves};
 }
 
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
+  if (const auto error = PrepareProducers(flush); error.has_value()) {
+    return HandleFailure(flush, *error);
+  }
   const WritePlan plan = PlanWrite(flush.batch.schema, BlocksOf(flush.batch));
   if (letters_ != nullptr) letters_->Prepare();
   std::optional<FlushProgress> progress = BeginAttempt(flush);
@@ -168,6 +174,7 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
     }
   }
   const Duration duration = clock_->Now() - begun;
+  NoteMoves(flush, outcome.kind);
   if (outcome.kind == WriteOutcome::Kind::kCommitted) {
     metrics_->AttemptSucceeded(duration);
     if (ConfirmLetters(flush, attempt)) {
@@ -193,6 +200,8 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
       return HandleFenced(flush);
     case WriteOutcome::Kind::kLetterGone:
       return GiveUpReplays(flush);
+    case WriteOutcome::Kind::kProducerMoved:
+      return HandleProducerMoved(flush);
     default:
       return HandleFailure(flush, outcome.error);
   }
@@ -240,7 +249,7 @@ Pipeline::AttemptResult Pipeline::HandleFenced(Flush& flush) {
   Log(LogLevel::kError, "a flush was fenced", {{"table", options_.label}});
   SetState(PipelineState::kRetrying, "fenced");
   MutexLock lock(mutex_);
-  flushing_rows_ -= flush.batch.rows + flush.batch.refused;
+  flushing_rows_ -= flush.batch.pending_rows();
   flushing_bytes_ -= flush.batch.bytes;
   batcher_.PutBack(std::move(flush.batch.blocks));
   if (window_.has_value()) {
@@ -310,17 +319,20 @@ void Pipeline::Halve(Flush& flush) {
   blocks.erase(middle, blocks.end());
   uint64_t rows = 0;
   uint64_t refused = 0;
+  uint64_t deduplicated = 0;
   uint64_t bytes = 0;
   for (const QueuedBlock& block : second) {
     rows += block.rows.rows();
     refused += block.letters.size();
+    deduplicated += block.deduplicated;
     bytes += block.rows.size_bytes();
   }
   flush.batch.rows -= rows;
   flush.batch.refused -= refused;
+  flush.batch.deduplicated -= deduplicated;
   flush.batch.bytes -= bytes;
   MutexLock lock(mutex_);
-  flushing_rows_ -= rows + refused;
+  flushing_rows_ -= rows + refused + deduplicated;
   flushing_bytes_ -= bytes;
   batcher_.PutBack(std::move(second));
 }
@@ -384,7 +396,8 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
     for (const QueuedBlock& block : batch.blocks) {
       CountByReason(block.refused, &status_.dead_lettered_by_reason);
     }
-    flushing_rows_ -= batch.rows + batch.refused;
+    status_.deduplicated_rows += batch.deduplicated;
+    flushing_rows_ -= batch.pending_rows();
     flushing_bytes_ -= batch.bytes;
     if (window_.has_value()) {
       window_->Committed(progress.slot);
@@ -439,10 +452,14 @@ void Pipeline::AnswerCommitted(Batch& batch) {
 void Pipeline::AnswerFlush(Flush& flush, const absl::Status& status) {
   {
     MutexLock lock(mutex_);
-    flushing_rows_ -= flush.batch.rows + flush.batch.refused;
+    flushing_rows_ -= flush.batch.pending_rows();
     flushing_bytes_ -= flush.batch.bytes;
+    if (journal_ == nullptr) {
+      status_.deduplicated_rows += std::exchange(flush.batch.deduplicated, 0);
+    }
   }
-  flush.batch.rows += std::exchange(flush.batch.refused, 0);
+  flush.batch.rows = flush.batch.pending_rows();
+  flush.batch.refused = flush.batch.deduplicated = 0;
   AnswerAll(flush.batch, status);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "core/backoff.h"
 #include "core/pipeline.h"
 
@@ -14,8 +16,11 @@ struct Pipeline::Flush {
   Backoff probes;
   int failures = 0;
   int unknown_errors = 0;
-  bool order_tried = false;  // rows that miss what they refer to had their second chance
-  bool order_due = false;    // they are to have it
+  bool order_tried = false;           // rows that miss what they refer to had their second chance
+  bool order_due = false;             // they are to have it
+  std::vector<ProducerRange> held{};  // producers that no other flush may take
+  std::vector<ProducerMove> moves{};  // of the next attempt
+  int producers_moved = 0;            // by others, how often
 };
 
 }  // namespace batchsql

@@ -37,13 +37,6 @@ absl::Status Pipeline::CheckAccepting() const {
       absl::StrCat("the pipeline of table ", options_.label, " stopped: ", reason));
 }
 
-Pipeline::Session Pipeline::OpenSession(const std::string& producer_id) {
-  MutexLock lock(mutex_);
-  const uint64_t id = next_session_++;
-  sessions_[producer_id] = id;
-  return {id, producers_.last_sequence(producer_id)};
-}
-
 // The answer that a numbered request repeats; null: it comes next.
 absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& request) const {
   if (!refusal_.ok()) return refusal_;
@@ -55,8 +48,9 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
       return absl::AbortedError("a newer stream of this producer was opened");
     }
   }
-  const Producers::Position position =
+  Producers::Position position =
       producers_.Look(answer.producer_id, answer.sequence, answer.digest);
+  if (absl::Status status = JudgeByTarget(request, &position); !status.ok()) return status;
   switch (position.verdict) {
     case Producers::Verdict::kNext:
       return nullptr;
@@ -152,7 +146,9 @@ absl::Status Pipeline::Admit(QueuedBlock& block) {
     syncing_rows_ += rows;
   }
   next_lsn_ = last_lsn + 1;
-  const uint64_t last_sequence = producers_.last_sequence(answer.producer_id);
+  const uint64_t last_sequence =
+      std::max(producers_.last_sequence(answer.producer_id),
+               target_producers_.position(answer.producer_id).value_or(0));
   if (last_sequence != 0) status_.skipped_requests += answer.sequence - last_sequence - 1;
   producers_.Record(std::move(answer));
   return absl::OkStatus();

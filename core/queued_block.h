@@ -29,11 +29,13 @@ struct QueuedBlock {
   // to be kept by the attempt that commits without them.
   std::vector<RowRejection> refused;
   std::vector<DeadLetter> letters;
+  // Rows that are in the table already, by another daemon's hand; no longer in `rows`.
+  uint64_t deduplicated = 0;
 
   Lsn first_lsn() const { return answer.first_lsn; }
   Lsn last_lsn() const { return answer.last_lsn; }
   // That are accepted and not yet committed or answered.
-  uint64_t pending_rows() const { return rows.rows() + letters.size(); }
+  uint64_t pending_rows() const { return rows.rows() + letters.size() + deduplicated; }
 };
 
 }  // namespace batchsql

@@ -19,6 +19,22 @@ Target::Lease::~Lease() {
 Target::Lease Target::Acquire() {
   MutexLock lock(mutex_);
   while (leased_ == connections_max_) given_back_.Wait(mutex_);
+  return Take();
+}
+
+std::optional<Target::Lease> Target::AcquireUntil(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  while (leased_ == connections_max_) {
+    if (std::chrono::steady_clock::now() >= deadline) {
+      given_back_.NotifyOne();  // the notice may have been for somebody else
+      return std::nullopt;
+    }
+    given_back_.WaitUntil(mutex_, deadline);
+  }
+  return Take();
+}
+
+Target::Lease Target::Take() {
   ++leased_;
   std::unique_ptr<Executor> executor;
   const auto open =

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "core/clock.h"
 #include "core/executor.h"
 #include "core/mutex.h"
 
@@ -40,6 +42,8 @@ class Target {
   // Waits while all connections are in use: as long as the longest flush of another pipeline, which
   // the drivers' own timeouts bound. Prefers a connection that is open.
   Lease Acquire();
+  // As Acquire, no longer than until then; nullopt: all were in use all the time.
+  std::optional<Lease> AcquireUntil(TimePoint deadline);
 
   const std::string& name() const { return name_; }
   const std::string& kind() const { return kind_; }
@@ -48,6 +52,7 @@ class Target {
   uint32_t connections() const;
 
  private:
+  Lease Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveBack(std::unique_ptr<Executor> executor, bool was_open);
 
   const std::string name_;

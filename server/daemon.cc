@@ -59,6 +59,7 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
   rule.journal = table.journal == JournalKind::kDisk;
   rule.options.label = TableLabel(table, options);
   rule.options.rule = table.rule;
+  rule.options.producers_in_target = table.producers == ProducersKind::kTarget;
   rule.options.create_missing = table.create == CreateTables::kMissing;
   rule.options.add_columns = table.evolve == EvolveTables::kAddColumns;
   rule.options.batch = {table.batch.rows_max, table.batch.bytes_max,

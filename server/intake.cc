@@ -34,6 +34,30 @@ class Intake {
           "producer_id begins with dlq:, which is kept for replayed dead letters"));
       return;
     }
+    if (intake->IsNumbered() && intake->request_.pipeline->MustLookUp(intake->block_)) {
+      LookUp(std::move(intake));
+    } else {
+      Find(std::move(intake));
+    }
+  }
+
+ private:
+  bool IsNumbered() const { return !block_.answer.producer_id.empty(); }
+
+  // The target knows how far its producer is.
+  static void LookUp(std::unique_ptr<Intake> intake) {
+    Pipeline* const pipeline = intake->request_.pipeline;
+    const std::string producer_id = intake->block_.answer.producer_id;
+    pipeline->LookUp(producer_id, [intake = std::move(intake)](const absl::Status& known) mutable {
+      if (known.ok()) {
+        Find(std::move(intake));
+      } else {
+        intake->Refuse(known);
+      }
+    });
+  }
+
+  static void Find(std::unique_ptr<Intake> intake) {
     if (intake->IsNumbered()) {
       absl::StatusOr<std::optional<Submitted>> repeated =
           intake->request_.pipeline->FindRepeated(intake->block_, intake->block_.receipt);
@@ -52,9 +76,6 @@ class Intake {
       ReserveMemory(std::move(intake));
     }
   }
-
- private:
-  bool IsNumbered() const { return !block_.answer.producer_id.empty(); }
 
   void Refuse(absl::Status status) {
     block_.receipt.Dismiss();

@@ -104,6 +104,7 @@ v1::WriteStreamResponse StreamProgress::TakeNews() {
   v1::WriteStreamResponse taken = response_;
   response_.clear_rejected();
   response_.clear_last_sequence();
+  response_.clear_committed_sequence();
   return taken;
 }
 

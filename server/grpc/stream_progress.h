@@ -19,10 +19,12 @@ namespace batchsql {
 // any order.
 class StreamProgress {
  public:
-  // `last_sequence` is told in the first response.
-  StreamProgress(AckLevel level, bool has_journal, uint64_t last_sequence)
+  // Where the producer stands; both are told in the first response.
+  StreamProgress(AckLevel level, bool has_journal, uint64_t last_sequence,
+                 uint64_t committed_sequence = 0)
       : level_(level), has_journal_(has_journal) {
     response_.set_last_sequence(last_sequence);
+    response_.set_committed_sequence(committed_sequence);
   }
 
   void Begin(uint64_t number);

@@ -87,16 +87,15 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message_, limits_.Get());
     if (!received.ok()) return received.status();
     DecodedRequest& request = received->request;
-    const bool first = !opening_.has_value();
-    if (absl::Status status = first ? Open(request) : CheckSame(request); !status.ok()) {
-      return status;
-    }
-    if (request.rows == nullptr) {
-      if (!first) return absl::InvalidArgumentError("the request has neither rows nor columns");
-      ReadNext();
+    if (!opening_.has_value()) {
+      if (absl::Status status = Open(request); !status.ok()) return status;
+      OpenSession(std::move(*received), size);
       return absl::OkStatus();
     }
-    if (absl::Status status = Number(request); !status.ok()) return status;
+    if (absl::Status status = CheckSame(request); !status.ok()) return status;
+    if (request.rows == nullptr) {
+      return absl::InvalidArgumentError("the request has neither rows nor columns");
+    }
     return Take(std::move(*received), size);
   }
 
@@ -109,16 +108,42 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     if (!level.ok()) return level.status();
     opening_ = Opening{*pipeline, std::string(request.table), std::string(request.producer_id),
                        *level, request.ack};
-    Pipeline::Session session;
-    if (!request.producer_id.empty()) session = (*pipeline)->OpenSession(opening_->producer_id);
-    opening_->session = session.id;
+    return absl::OkStatus();
+  }
+
+  // Nothing is read until the pipeline knows where the producer stands.
+  void OpenSession(ReceivedRequest first, uint64_t size) {
+    if (opening_->producer_id.empty()) {
+      Opened(Pipeline::Session{}, std::move(first), size);
+      return;
+    }
+    opening_->pipeline->OpenSession(opening_->producer_id,
+                                    [self = shared_from_this(), first = std::move(first),
+                                     size](absl::StatusOr<Pipeline::Session> session) mutable {
+                                      self->Opened(std::move(session), std::move(first), size);
+                                    });
+  }
+
+  void Opened(const absl::StatusOr<Pipeline::Session>& session, ReceivedRequest first,
+              uint64_t size) {
+    if (!session.ok()) {
+      EndOfRequests(session.status());
+      return;
+    }
+    opening_->session = session->id;
     {
       MutexLock lock(mutex_);
-      progress_.emplace(*level, (*pipeline)->has_journal(), session.last_sequence);
+      if (ended_) return;
+      progress_.emplace(opening_->level, opening_->pipeline->has_journal(), session->last_sequence,
+                        session->committed_sequence);
       greet_ = true;
     }
     WriteOrFinish();
-    return absl::OkStatus();
+    if (first.request.rows == nullptr) {
+      ReadNext();
+    } else if (absl::Status status = Take(std::move(first), size); !status.ok()) {
+      EndOfRequests(status);
+    }
   }
 
   absl::Status CheckSame(const DecodedRequest& request) {
@@ -153,6 +178,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   }
 
   absl::Status Take(ReceivedRequest received, uint64_t size) {
+    if (absl::Status status = Number(received.request); !status.ok()) return status;
     const uint64_t number = last_number_;
     IntakeRequest intake;
     intake.pipeline = opening_->pipeline;

@@ -58,11 +58,15 @@ TEST_CASE("Unknown keys are refused, and close ones suggested") {
       {"environments: {}",
        "f:1: environments: is no key: expected one of data_dir, grpc, http, instance, limits, "
        "log, monitoring, shutdown, tables, targets"},
+      {"tables:\n  - name: t\n    journal: none\n    producers: journal",
+       "f:4: tables[0].producers: is journal, and there is none with journal: none: expected target"},
+      {"tables:\n  - name: t\n    producers: both",
+       "f:3: tables[0].producers: expected journal or target"},
       {"tables:\n  - name: t\n    journal: memory",
        "f:3: tables[0].journal: expected disk or none"},
-      {"tables: [{name: t, producers: target}]",
-       "f:1: tables[0].producers: is no key: expected one of any_unique_key, batch, conflict, "
-       "create, delivery, evolve, journal, key, name, target, update"},
+      {"tables: [{name: t, columns: 3}]",
+       "f:1: tables[0].columns: is no key: expected one of any_unique_key, batch, conflict, "
+       "create, delivery, evolve, journal, key, name, producers, target, update"},
       {"tables:\n  - name: t\n    delivery: at_most_once",
        "f:3: tables[0].delivery: expected exactly_once or at_least_once"},
       {"Log: {}", "f:1: Log: is no key: did you mean log?"},

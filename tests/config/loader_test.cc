@@ -91,6 +91,7 @@ log: {level: warning}
                       CreateTables::kMissing,
                       EvolveTables::kAddColumns,
                       JournalKind::kNone,
+                      ProducersKind::kTarget,
                       {1, 1024, 0}},
                      {"*",
                       "a",
@@ -98,6 +99,7 @@ log: {level: warning}
                       CreateTables::kNever,
                       EvolveTables::kNever,
                       JournalKind::kDisk,
+                      ProducersKind::kJournal,
                       {10'000, kMiB, 20}}};
   expected.monitoring = {"batch_insert", "prod"};
   expected.limits = {kMiB, 65536, 4096, 7, 8, 9, 10, 16 * kMiB, kMiB, 2 * kMiB, 11};

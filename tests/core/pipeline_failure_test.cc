@@ -145,6 +145,32 @@ TEST_CASE_METHOD(FailureTest, "A commit that cannot be looked up before the end 
   CHECK(answers.Await("a").status.code() == absl::StatusCode::kAborted);
 }
 
+TEST_CASE_METHOD(FailureTest, "Without a journal a claim that failed is tried again") {
+  database.SetSlots({}, {{0, 7, NewUuid(), 5, 9, 4, 1}});  // an earlier process's
+  Make();
+  database.ThenClaimFails(absl::UnavailableError("scripted"));
+  CHECK(absl::IsUnavailable(Open().status()));
+  database.ThenClaimInDoubt(/*committed=*/true);
+  CHECK(absl::IsUnavailable(Open().status()));
+  database.ThenClaimInDoubt(/*committed=*/false);
+  CHECK(absl::IsUnavailable(Open().status()));
+  REQUIRE(Open().ok());
+  REQUIRE(Submit("a", 1).ok());
+  Linger();
+  CHECK(answers.Await("a").status.ok());
+}
+
+TEST_CASE_METHOD(FailureTest, "Without a journal a gap that a dead process left blocks no slot") {
+  // Of two flushes in flight the second was committed, the first died with its process.
+  database.SetSlots({}, {{0, 1, NewUuid(), 1, 10, 0, 1}, {1, 1, NewUuid(), 21, 30, 10, 1}});
+  options.batch.linger = {};
+  MakeAndOpen();
+  for (int64_t id = 0; id < 40; ++id) {
+    REQUIRE(Submit(std::to_string(id), id).ok());
+    CHECK(answers.Await(std::to_string(id)).status.ok());
+  }
+}
+
 TEST_CASE_METHOD(FailureTest, "After three failures for its size a batch is halved, in order") {
   MakeAndOpen();
   for (int64_t id = 0; id < 4; ++id) REQUIRE(Submit(std::to_string(id), id).ok());

@@ -30,6 +30,18 @@ TEST_CASE("A target makes no more connections than it may, and uses them again")
   CHECK(target.connections_max() == 2);
 }
 
+TEST_CASE("Who waits for a connection no longer than until then gets one or none") {
+  FakeDatabase database(TestTableAB());
+  const auto target = database.MakeTarget(1);
+  const TimePoint past = std::chrono::steady_clock::now();
+  {
+    const std::optional<Target::Lease> only = target->AcquireUntil(past);
+    CHECK(only.has_value());
+    CHECK_FALSE(target->AcquireUntil(past).has_value());
+  }
+  CHECK(target->AcquireUntil(past).has_value());
+}
+
 TEST_CASE("A target prefers a connection that is open, and counts those") {
   FakeDatabase database(TestTableAB());
   const auto target = database.MakeTarget(3);

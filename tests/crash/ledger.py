@@ -21,13 +21,15 @@ class Ledger:
     repeated: int = 0      # Acknowledged requests that were sent once more on purpose.
     forged: int = 0        # Sequences sent once more with other rows, and refused.
     untold: int = 0        # Refused rows that an answer at DATABASE did not tell.
+    late: int = 0          # Requests that were refused because they are committed.
     reopened: int = 0
     problems: list = dataclasses.field(default_factory=list)
 
     def begin_round(self):
         """What is behind was judged; only the position goes on."""
         self.first = self.next
-        self.given_up = self.repeated = self.forged = self.untold = self.reopened = 0
+        self.given_up = self.repeated = self.forged = self.untold = self.late = 0
+        self.reopened = 0
         self.problems = []
 
     @property

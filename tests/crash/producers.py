@@ -37,6 +37,11 @@ CHANNEL = [("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0),
            ("grpc.min_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
 
 
+def is_committed(error):
+    """The daemon says that it does not hold the answer, and the target holds the rows."""
+    return error.code() == grpc.StatusCode.OUT_OF_RANGE and "is committed" in error.details()
+
+
 class Feed:
     """What all producers share: their thread, their pace, and the conductor's word.
 
@@ -140,6 +145,12 @@ class Feed:
         self._last_ack = time.monotonic()
         self._changed.notify_all()
 
+    def _advance_unheard(self, mark):
+        """Up to `mark` all is committed, and no answer came or will come. With the lock held."""
+        self._repeated.update(range(self.ledger.acked + 1, mark + 1))
+        if mark > self.ledger.acked:
+            self._advance(mark)
+
     def _note_untold(self, sequence, missing, repeated):
         """Refused rows that the answer at DATABASE does not tell. With the lock held."""
         self.ledger.untold += len(missing)
@@ -167,6 +178,7 @@ class _Session:
         self.start = None         # Where it begins, once the daemon told what it holds.
         self.resume_at = 0
         self.sent = 0             # Its last request.
+        self.late = False         # It was told that a request is committed, without an answer.
         self.over = False
 
 
@@ -177,6 +189,7 @@ class StreamFeed(Feed):
         self._stream = channel.stream_stream(
             "/batchsql.v1.Ingest/WriteStream",
             response_deserializer=self._api.pb.WriteStreamResponse.FromString)
+        self._was_late = False  # The last stream; the next one repeats nothing.
 
     def _call(self):
         """One stream, from its opening to its end."""
@@ -189,13 +202,17 @@ class StreamFeed(Feed):
         try:
             self._read(call, session)
         except grpc.RpcError as error:
-            if not (session.forging and error.code() == grpc.StatusCode.INVALID_ARGUMENT):
+            session.late = is_committed(error)
+            refused = session.forging and error.code() == grpc.StatusCode.INVALID_ARGUMENT
+            if not (refused or session.late):
                 raise
             with self._changed:
-                self.ledger.forged += 1
+                self.ledger.forged += session.forging
+                self.ledger.late += not session.forging
         finally:
             with self._changed:
                 session.over = True
+                self._was_late = session.late
                 self._changed.notify_all()
             call.cancel()
 
@@ -204,7 +221,7 @@ class StreamFeed(Feed):
         if position is None:
             raise RuntimeError("a stream ended before it told the last sequence")
         with self._changed:
-            self._find_start(session, position.last_sequence)
+            self._find_start(session, position)
             self._changed.notify_all()
         for response in call:
             if not session.forging:
@@ -216,11 +233,14 @@ class StreamFeed(Feed):
                 self.ledger.problem(f"a stream ended well after sequence {session.sent}, "
                                     f"{self.ledger.acked} is acknowledged")
 
-    def _find_start(self, session, last):
+    def _find_start(self, session, position):
         """Compares the daemon's position with ours and decides where the stream begins."""
-        ours = self.ledger
-        if last >= ours.next:
-            ours.problem(f"the daemon holds sequence {last}, {ours.next - 1} was sent")
+        ours, last = self.ledger, position.last_sequence
+        if max(last, position.committed_sequence) >= ours.next:
+            ours.problem(f"the daemon holds sequence {last}, {position.committed_sequence} is "
+                         f"committed, {ours.next - 1} was sent")
+        else:
+            self._advance_unheard(position.committed_sequence)
         if last < ours.acked:
             if self._producer.level != rows.MEMORY:
                 ours.problem(f"the daemon holds sequence {last}, it acknowledged {ours.acked}")
@@ -229,7 +249,7 @@ class StreamFeed(Feed):
             return
         oldest = max(1, last - ANSWERS_KEPT + 1)
         session.forging = session.forging and ours.acked >= oldest
-        overlap = 0 if session.forging else self._random.randint(0, OVERLAP_MAX)
+        overlap = 0 if session.forging or self._was_late else self._random.randint(0, OVERLAP_MAX)
         session.start = max(oldest, ours.acked + 1 - overlap)
         ours.repeated += max(0, ours.acked + 1 - session.start)
 
@@ -312,7 +332,16 @@ class UnaryFeed(Feed):
                 return
             request = rows.Request(self._producer, sequence)
             self._take(request)
-        answer = self._send(request.encode())
+        try:
+            answer = self._send(request.encode())
+        except grpc.RpcError as error:
+            if not is_committed(error):
+                raise
+            with self._changed:
+                self._advance_unheard(sequence)
+                self._answers.pop(sequence - ANSWERS_KEPT + 1, None)
+                self.ledger.late += 1
+            return
         with self._changed:
             self._note_rejected(sequence, answer.rejected)
             self._advance(sequence)
@@ -336,7 +365,12 @@ class UnaryFeed(Feed):
         chance = self._random.random()
         if chance < self.REPEAT_SHARE:
             sequence = self._random.choice(list(self._answers))
-            again = self._send(rows.Request(self._producer, sequence).encode())
+            try:
+                again = self._send(rows.Request(self._producer, sequence).encode())
+            except grpc.RpcError as error:
+                if not is_committed(error):
+                    raise
+                again = self._answers[sequence]
             with self._changed:
                 self.ledger.repeated += 1
                 if self._producer.level == rows.DATABASE and again != self._answers[sequence]:
@@ -348,7 +382,7 @@ class UnaryFeed(Feed):
         try:
             self._send(rows.Request(self._producer, sequence).encode(other_content=True))
         except grpc.RpcError as error:
-            if error.code() != grpc.StatusCode.INVALID_ARGUMENT:
+            if error.code() != grpc.StatusCode.INVALID_ARGUMENT and not is_committed(error):
                 raise
             with self._changed:
                 self.ledger.forged += 1

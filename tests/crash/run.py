@@ -132,7 +132,7 @@ class Run:
                                    f"{ledger.producer.level}): {ledger.unknown} requests are not "
                                    f"acknowledged after {seconds} s of peace")
             self.world.problems.extend(ledger.problems)
-            for what in ("given_up", "repeated", "forged", "untold", "reopened"):
+            for what in ("given_up", "repeated", "forged", "untold", "late", "reopened"):
                 self.world.counts[what] += getattr(ledger, what)
         # What a second daemon refused is in its own folder, which went with it.
         untold = sum(ledger.untold for ledger in ledgers)

@@ -47,7 +47,8 @@ def configuration(database, random_, with_journal, grace_ms, lingers_ms):
     for table in rows.TABLES:
         batch = (f"batch: {{rows_max: {random_.choice((50, 500, 5000))}, "
                  f"linger_ms: {random_.choice(lingers_ms)}}}")
-        journal = "" if with_journal else "journal: none, "
+        journal = (random_.choice(("", "producers: target, ")) if with_journal
+                   else "journal: none, ")
         tables.append(f"  - {{name: {table.name}, conflict: {table.conflict}, {journal}{batch}}}")
     return (database.target() + "tables:\n" + "\n".join(tables)
             + "\nshutdown: {grace_ms: 2000}\n"

@@ -45,6 +45,9 @@ class IntakeTest : public PipelineTest {
     intake.rows = std::make_unique<RowsInMemory>(std::move(rows));
     intake.size_bytes = bytes;
     intake.waits_for_memory = waits;
+    Start(request, std::move(intake));
+  }
+  void Start(const std::string& request, IntakeRequest intake) {
     TakeRows(std::move(intake), budget, answers.For(request),
              [this, request](absl::StatusOr<IntakeResult> result) {
                MutexLock lock(mutex);
@@ -52,6 +55,16 @@ class IntakeTest : public PipelineTest {
                taken[request].result = std::move(result);
                changed.NotifyAll();
              });
+  }
+  // A request of one row of the producer `p`.
+  void Number(const std::string& request, uint64_t sequence) {
+    IntakeRequest intake;
+    intake.pipeline = pipeline.get();
+    intake.producer_id.push_back('p');
+    intake.sequence = sequence;
+    intake.rows = std::make_unique<RowsInMemory>(Ids(static_cast<int64_t>(sequence), 1));
+    intake.size_bytes = 100;
+    Start(request, std::move(intake));
   }
   absl::StatusOr<IntakeResult> AwaitTaken(const std::string& request) {
     MutexLock lock(mutex);
@@ -205,6 +218,33 @@ TEST_CASE_METHOD(IntakeTest,
   const auto result = AwaitTaken("a");
   REQUIRE(result.ok());
   CHECK(DumpRejections(result->rejected) == Strings{"0 z unknown_column"});
+}
+
+TEST_CASE_METHOD(IntakeTest, "A numbered request waits until the target knows its producer") {
+  options.producers_in_target = true;
+  options.batch.linger = {};
+  MakeAndOpen();
+  database.SetProducer(options.table, "p", 4);
+  Number("early", 4);
+  CHECK(AwaitTaken("early").status().code() == absl::StatusCode::kOutOfRange);
+  Number("next", 5);
+  CHECK(AwaitTaken("next")->queued_rows == 1);
+  CHECK(answers.Await("next").status.ok());
+  CHECK(database.table() == Strings{"id=5"});
+  CHECK(database.producer_reads().size() == 1);
+  // A gap is looked up once, and is one where the target says so, too.
+  Number("gap", 8);
+  CHECK(AwaitTaken("gap").status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(database.producer_reads().size() == 2);
+}
+
+TEST_CASE_METHOD(IntakeTest,
+                 "A numbered request is refused while its producer cannot be looked up") {
+  options.producers_in_target = true;
+  MakeAndOpen();
+  database.SetProducersStatus(absl::UnavailableError("connection refused"));
+  Number("first", 1);
+  CHECK(AwaitTaken("first").status().code() == absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

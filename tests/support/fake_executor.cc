@@ -127,6 +127,11 @@ void FakeDatabase::SetProducer(const TableName& table, const std::string& produc
   producers_[{table.ToString(), producer_id}] = sequence;
 }
 
+void FakeDatabase::SetProducersStatus(absl::Status status) {
+  MutexLock lock(mutex_);
+  producers_status_ = std::move(status);
+}
+
 void FakeDatabase::Hold() {
   MutexLock lock(mutex_);
   hold_ = true;
@@ -171,6 +176,11 @@ size_t FakeDatabase::claims() {
 size_t FakeDatabase::resolves() {
   MutexLock lock(mutex_);
   return resolves_;
+}
+
+std::vector<std::vector<std::string>> FakeDatabase::producer_reads() {
+  MutexLock lock(mutex_);
+  return producer_reads_;
 }
 
 WriteOutcome FakeDatabase::Committed(const WritePlan& plan) {
@@ -312,9 +322,11 @@ absl::StatusOr<Resolution> FakeDatabase::Resolve(const SlotMove& move) {
   return found->second == move.before ? Resolution::kNotCommitted : Resolution::kFenced;
 }
 
-std::vector<ProducerMove> FakeDatabase::ReadProducers(const TableName& table,
-                                                      absl::Span<const std::string> producer_ids) {
+absl::StatusOr<std::vector<ProducerMove>> FakeDatabase::ReadProducers(
+    const TableName& table, absl::Span<const std::string> producer_ids) {
   MutexLock lock(mutex_);
+  producer_reads_.emplace_back(producer_ids.begin(), producer_ids.end());
+  if (!producers_status_.ok()) return producers_status_;
   std::vector<ProducerMove> known;
   for (const std::string& id : producer_ids) {
     const auto found = producers_.find({table.ToString(), id});

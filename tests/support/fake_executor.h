@@ -59,6 +59,8 @@ class FakeDatabase {
   void SetSlots(const Uuid& pipeline, const std::vector<SlotRow>& rows);
   uint64_t producer(const TableName& table, const std::string& producer_id);
   void SetProducer(const TableName& table, const std::string& producer_id, uint64_t sequence);
+  // What ReadProducers answers from now on, where it is an error.
+  void SetProducersStatus(absl::Status status);
 
   // The pipeline's rows of batchsql_dead_letters, ascending by id.
   std::vector<LetterRow> letters(const Uuid& pipeline);
@@ -80,6 +82,8 @@ class FakeDatabase {
   size_t describes();
   size_t claims();
   size_t resolves();
+  // The producers that ReadProducers was asked for, call by call.
+  std::vector<std::vector<std::string>> producer_reads();
   // Called by CreateTable and AddColumns, with what they are given, before they answer OK.
   std::function<void(std::vector<NewColumn>)> on_create;
   std::function<void(std::vector<NewColumn>)> on_add;
@@ -107,8 +111,8 @@ class FakeDatabase {
   absl::StatusOr<TableSchema> Describe();
   absl::Status Claim(const SlotClaim& claim);
   absl::StatusOr<Resolution> Resolve(const SlotMove& move);
-  std::vector<ProducerMove> ReadProducers(const TableName& table,
-                                          absl::Span<const std::string> producer_ids);
+  absl::StatusOr<std::vector<ProducerMove>> ReadProducers(
+      const TableName& table, absl::Span<const std::string> producer_ids);
 
   absl::StatusOr<std::vector<LetterCount>> CountLetters(const Uuid& pipeline);
   absl::StatusOr<LetterPage> ReadLetters(const Uuid& pipeline, const LetterQuery& query);
@@ -135,6 +139,8 @@ class FakeDatabase {
   std::map<SlotKey, SlotRow> slots_ ABSL_GUARDED_BY(mutex_);
   std::map<ProducerKey, uint64_t> producers_ ABSL_GUARDED_BY(mutex_);
   std::map<LetterKey, LetterRow> letters_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::vector<std::string>> producer_reads_ ABSL_GUARDED_BY(mutex_);
+  absl::Status producers_status_ ABSL_GUARDED_BY(mutex_);
   std::vector<RecordedWrite> writes_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> table_ ABSL_GUARDED_BY(mutex_);
   size_t describes_ ABSL_GUARDED_BY(mutex_) = 0;

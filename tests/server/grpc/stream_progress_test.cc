@@ -162,5 +162,16 @@ TEST_CASE("In any order of events everything is told exactly once") {
   }
 }
 
+TEST_CASE("The first response alone tells where the producer stands") {
+  StreamProgress progress(AckLevel::kDatabase, true, 9, 7);
+  const v1::WriteStreamResponse first = progress.TakeNews();
+  CHECK(first.last_sequence() == 9);
+  CHECK(first.committed_sequence() == 7);
+  CHECK(first.committed_through() == 0);
+  const v1::WriteStreamResponse second = progress.TakeNews();
+  CHECK(second.last_sequence() == 0);
+  CHECK(second.committed_sequence() == 0);
+}
+
 }  // namespace
 }  // namespace batchsql
