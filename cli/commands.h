@@ -15,7 +15,7 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitRejected = 1;       // some rows were refused
 inline constexpr int kExitUsage = 2;          // wrong use, missing file, malformed input
 inline constexpr int kExitServer = 3;         // not reached, refused, or lost
-inline constexpr int kExitDamaged = 1;        // a journal has lost something
+inline constexpr int kExitDamaged = 1;        // a journal or dead letters have lost something
 inline constexpr int kExitInterrupted = 130;  // by the user, as shells have it
 
 struct ServerAddress {
@@ -62,6 +62,16 @@ int RunLettersShow(const LettersCommand& command);
 int RunLettersReplay(const LettersCommand& command);
 // Its last line on standard output is `purge: purged=…`.
 int RunLettersPurge(const LettersCommand& command);
+
+// Of the folder of one pipeline's dead letters, while no daemon has it open.
+struct LettersFolderCommand {
+  std::string directory;
+  std::string out;  // repair: where the copy goes
+};
+
+// `batchsql dlq verify|repair`.
+int RunLettersVerify(const LettersFolderCommand& command);
+int RunLettersRepair(const LettersFolderCommand& command);
 
 struct GenerateCommand {
   std::string workload = "w";

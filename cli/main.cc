@@ -128,7 +128,22 @@ CLI::Option* AddIds(CLI::App* command, LettersCommand* letters) {
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62U));
 }
 
-void AddLetters(CLI::App& app, LettersCommand* letters, Run* run) {
+void AddLettersFolder(CLI::App* letters, LettersFolderCommand* folder, Run* run) {
+  const auto add = [&](const char* name, const char* what,
+                       int (*action)(const LettersFolderCommand&)) {
+    CLI::App* const sub = letters->add_subcommand(name, what);
+    sub->add_option("DIR", folder->directory, "A table's folder of letters; no daemon may use it")
+        ->required();
+    sub->callback([=] { *run = [=] { return action(*folder); }; });
+    return sub;
+  };
+  add("verify", "Read a table's letters from the disk and say what is wrong", RunLettersVerify);
+  add("repair", "Copy what can be read of them, and list what is lost", RunLettersRepair)
+      ->add_option("--out", folder->out, "The copy's directory: new or empty")
+      ->required();
+}
+
+void AddLetters(CLI::App& app, LettersCommand* letters, LettersFolderCommand* folder, Run* run) {
   CLI::App* const command = app.add_subcommand("dlq", "Rows that a database refused: dead letters");
   command->require_subcommand(1);
 
@@ -165,6 +180,8 @@ void AddLetters(CLI::App& app, LettersCommand* letters, Run* run) {
   gone->add_flag("--all", letters->all, "Every one; with --yes");
   gone->require_option(1, 0);
   purge->add_flag("--yes", letters->yes, "Do not ask back");
+
+  AddLettersFolder(command, folder, run);
 }
 
 void AddJournal(CLI::App& app, JournalCommand* journal, Run* run) {
@@ -202,13 +219,14 @@ int Main(int argc, char** argv) {
   LoadCommand load;
   GenerateCommand generate;
   LettersCommand letters;
+  LettersFolderCommand letters_folder;
   JournalCommand journal;
   ServerAddress server;
   std::string table;
   bool json = false;
   AddLoad(app, &load, &run);
   AddGenerate(app, &generate, &run);
-  AddLetters(app, &letters, &run);
+  AddLetters(app, &letters, &letters_folder, &run);
   AddStatus(app, &server, &table, &json, &run);
   AddJournal(app, &journal, &run);
   try {

@@ -107,7 +107,8 @@ absl::Status Pipeline::RestoreRefused(const std::vector<SlotRow>& slots) {
   std::map<Key, std::map<uint32_t, RowRejection>> refused;
   for (const DeadLetter& letter : *letters) {
     const auto found = first_lsns.find({letter.producer_id, letter.sequence});
-    if (found == first_lsns.end()) continue;
+    // (Of a letter without an attempt a repair could not find out whether its row was left out.)
+    if (found == first_lsns.end() || letter.attempt == 0) continue;
     // An adopted journal's answers have no LSNs any more.
     const bool is_same = letter.pipeline == id_ && letter.first_lsn == found->second;
     if (is_same || found->second == 0) refused[found->first][letter.row] = RejectionOf(letter);

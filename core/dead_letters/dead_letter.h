@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/dead_letters/letter_rows.h"
 #include "core/names.h"
 #include "core/producers.h"
 #include "core/rejection.h"
@@ -32,7 +33,7 @@ struct LetterCell {
 struct DeadLetter {
   uint64_t id = 0;       // ascending, within one store; until it is kept, its row's LSN
   Uuid pipeline{};       // that accepted the row
-  uint64_t attempt = 0;  // of the flush that left the row out (SlotRow::attempt)
+  uint64_t attempt = 0;  // of the flush that left the row out (SlotRow::attempt); 0: unknown
   // Where the row came from: its request's first LSN, and its index in the request.
   Lsn first_lsn = 0;
   uint32_t row = 0;
@@ -46,6 +47,11 @@ struct DeadLetter {
   std::vector<LetterCell> cells;  // absent ones are left out
 
   bool operator==(const DeadLetter&) const = default;
+};
+
+struct KeptLetter {
+  LetterState state = LetterState::kLive;
+  DeadLetter letter;
 };
 
 // What is known of the row from its block and its request; the caller fills in the rest.

@@ -11,7 +11,6 @@
 namespace batchsql {
 namespace {
 
-constexpr uint8_t kLetterFrame = 1;
 constexpr size_t kMarksInFrame = 8'000;
 constexpr uint64_t kWriteBytes = uint64_t{8} << 20;  // at once; at least one letter
 constexpr uint64_t kMoveBytes = uint64_t{1} << 20;   // at once; at least one letter
@@ -21,40 +20,11 @@ constexpr uint64_t kPageBytes = uint64_t{16} << 20;
 constexpr uint64_t kSlackBytes = uint64_t{256} << 10;
 constexpr uint64_t kSlackBytesMin = 4096;  // when space is short
 
-std::string LetterBody(LetterState state, const DeadLetter& letter) {
-  std::string body;
-  ByteWriter out(&body);
-  out.U8(kLetterFrame);
-  out.U8(static_cast<uint8_t>(state));
-  AppendLetter(letter, &body);
-  return body;
-}
-
-absl::StatusOr<DeadLetters::Kept> ParseBody(std::string_view body) {
-  ByteReader in(body);
-  const uint8_t kind = in.U8();
-  const uint8_t state = in.U8();
-  if (!in.ok() || kind != kLetterFrame || state > static_cast<uint8_t>(LetterState::kReplayed)) {
-    return absl::DataLossError("no dead letter");
-  }
-  absl::StatusOr<DeadLetter> letter = ParseLetter(body.substr(2));
-  if (!letter.ok()) return letter.status();
-  return DeadLetters::Kept{static_cast<LetterState>(state), *std::move(letter)};
-}
-
 absl::Status Closed() {
   return absl::UnavailableError("the table's dead letters are closed; try again");
 }
 
 }  // namespace
-
-// What a frame that holds no letter says of the numbers in it.
-enum class DeadLetters::Mark : uint8_t {
-  kConfirmed = 2,  // attempts
-  kReplayed = 3,   // ids
-  kPurged = 4,     // ids
-  kNextId = 5,     // ids below were given
-};
 
 class DeadLetters::Turn {
  public:
@@ -98,7 +68,7 @@ absl::Status DeadLetters::OnFrame(const LetterFiles::Place& place, std::string_v
   if (kind != kLetterFrame) {
     return OnMark(kind, body.substr(1)) ? absl::OkStatus() : absl::DataLossError("bad mark");
   }
-  const absl::StatusOr<Kept> kept = ParseBody(body);
+  const absl::StatusOr<KeptLetter> kept = ParseLetterBody(body);
   if (!kept.ok()) return kept.status();
   next_id_ = std::max(next_id_, kept->letter.id + 1);
   MutexLock lock(mutex_);
@@ -112,17 +82,17 @@ bool DeadLetters::OnMark(uint8_t kind, std::string_view numbers) {
   while (!in.empty()) {
     const uint64_t number = in.U64();
     if (!in.ok()) return false;
-    switch (static_cast<Mark>(kind)) {
-      case Mark::kConfirmed:
+    switch (static_cast<LetterMark>(kind)) {
+      case LetterMark::kConfirmed:
         index_.Confirm(number);
         break;
-      case Mark::kReplayed:
+      case LetterMark::kReplayed:
         index_.SetState(number, LetterState::kReplayed);
         break;
-      case Mark::kPurged:
+      case LetterMark::kPurged:
         index_.Remove(number);
         break;
-      case Mark::kNextId:
+      case LetterMark::kNextId:
         next_id_ = std::max(next_id_, number);
         break;
       default:
@@ -132,14 +102,10 @@ bool DeadLetters::OnMark(uint8_t kind, std::string_view numbers) {
   return true;
 }
 
-absl::Status DeadLetters::AppendMarks(Mark mark, absl::Span<const uint64_t> numbers) {
+absl::Status DeadLetters::AppendMarks(LetterMark mark, absl::Span<const uint64_t> numbers) {
   for (; !numbers.empty(); numbers.remove_prefix(std::min(numbers.size(), kMarksInFrame))) {
-    std::string body;
-    ByteWriter out(&body);
-    out.U8(static_cast<uint8_t>(mark));
-    for (const uint64_t number : numbers.first(std::min(numbers.size(), kMarksInFrame))) {
-      out.U64(number);
-    }
+    const std::string body =
+        LetterMarkBody(mark, numbers.first(std::min(numbers.size(), kMarksInFrame)));
     const auto places = files_.Append({body}, /*needed=*/true);
     if (!places.ok()) return places.status();
   }
@@ -197,7 +163,8 @@ absl::Status DeadLetters::ConfirmIfPending(uint64_t attempt) {
     MutexLock lock(mutex_);
     if (!index_.IsPending(attempt)) return absl::OkStatus();
   }
-  if (absl::Status status = AppendMarks(Mark::kConfirmed, {attempt}); !status.ok()) return status;
+  if (absl::Status status = AppendMarks(LetterMark::kConfirmed, {attempt}); !status.ok())
+    return status;
   MutexLock lock(mutex_);
   index_.Confirm(attempt);
   return absl::OkStatus();
@@ -239,7 +206,7 @@ absl::Status DeadLetters::Settle(absl::Span<const SlotRow> slots) {
 absl::StatusOr<DeadLetters::Kept> DeadLetters::Load(const LetterIndex::Entry& entry) {
   const absl::StatusOr<std::string> body = files_.Read(entry.place);
   if (!body.ok()) return body.status();
-  absl::StatusOr<Kept> kept = ParseBody(*body);
+  absl::StatusOr<KeptLetter> kept = ParseLetterBody(*body);
   if (kept.ok()) kept->state = entry.state;
   return kept;
 }
@@ -312,7 +279,7 @@ absl::Status DeadLetters::MarkReplayed(absl::Span<const uint64_t> ids) {
       if (entry != nullptr && entry->state == LetterState::kLive) live.push_back(id);
     }
   }
-  if (absl::Status status = AppendMarks(Mark::kReplayed, live); !status.ok()) return status;
+  if (absl::Status status = AppendMarks(LetterMark::kReplayed, live); !status.ok()) return status;
   MutexLock lock(mutex_);
   for (const uint64_t id : live) index_.SetState(id, LetterState::kReplayed);
   return absl::OkStatus();
@@ -336,7 +303,7 @@ absl::StatusOr<uint64_t> DeadLetters::PurgeSelected(const LetterSelection& selec
     MutexLock lock(mutex_);
     ids = index_.Select(selection);
   }
-  if (absl::Status status = AppendMarks(Mark::kPurged, ids); !status.ok()) return status;
+  if (absl::Status status = AppendMarks(LetterMark::kPurged, ids); !status.ok()) return status;
   {
     MutexLock lock(mutex_);
     for (const uint64_t id : ids) index_.Remove(id);
@@ -377,7 +344,8 @@ absl::Status DeadLetters::RemoveEmpty() {
     }
     // The files that are left must tell which ids were given.
     if (!std::exchange(noted, true)) {
-      if (absl::Status status = AppendMarks(Mark::kNextId, {next_id_}); !status.ok()) return status;
+      if (absl::Status status = AppendMarks(LetterMark::kNextId, {next_id_}); !status.ok())
+        return status;
     }
     if (absl::Status status = files_.RemoveOldest(); !status.ok()) return status;
   }

@@ -46,7 +46,6 @@ class DeadLetters : public LetterStore {
  private:
   // The right to use the files, which one thread has at a time.
   class Turn;
-  enum class Mark : uint8_t;
 
   DeadLetters(Env* env, LetterSpace* space, Options options);
   absl::Status OnFrame(const LetterFiles::Place& place, std::string_view body);
@@ -56,7 +55,7 @@ class DeadLetters : public LetterStore {
   absl::Status KeepAll(absl::Span<DeadLetter>* rest);
   absl::Status KeepSome(absl::Span<DeadLetter> letters);
   absl::Status ConfirmIfPending(uint64_t attempt);
-  absl::Status AppendMarks(Mark mark, absl::Span<const uint64_t> numbers);
+  absl::Status AppendMarks(LetterMark mark, absl::Span<const uint64_t> numbers);
   absl::StatusOr<uint64_t> PurgeSelected(const LetterSelection& selection);
   absl::StatusOr<Kept> Load(const LetterIndex::Entry& entry);
   void Shrink(uint64_t slack_bytes);

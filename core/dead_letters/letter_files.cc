@@ -5,37 +5,18 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "core/bytes.h"
-#include "core/journal/checksum.h"
+#include "core/dead_letters/letter_format.h"
+#include "core/journal/journal_format.h"
 #include "core/strings.h"
 #include "core/uuid.h"
 
 namespace batchsql {
 namespace {
 
-constexpr std::string_view kMagic = "bsqldead";
-constexpr uint32_t kVersion = 1;
-constexpr uint32_t kFrameMagic = 0x4c514c44;
-constexpr uint64_t kHeaderBytes = 48;
-constexpr uint64_t kFrameHeaderBytes = 24;
 constexpr uint64_t kDiskUnit = 4096;
 // Of each file, for marks only: what makes room must not need room.
 constexpr uint64_t kMarkBytes = 4096;
-constexpr std::string_view kSuffix = ".letters";
-constexpr std::string_view kNewSuffix = ".new";
-
-constexpr uint64_t AlignUp(uint64_t bytes, uint64_t unit) {
-  return (bytes + unit - 1) / unit * unit;
-}
-
-constexpr uint64_t FrameBytes(uint64_t body) { return AlignUp(kFrameHeaderBytes + body, 8); }
-
-uint64_t ChecksumOf(uint64_t salt, std::string_view bytes) {
-  return Checksum::Of(salt, {bytes.data(), bytes.size()});
-}
-
 uint64_t NewSalt() {
   const Uuid random = NewUuid();
   uint64_t salt = 0;
@@ -43,102 +24,14 @@ uint64_t NewSalt() {
   return salt;
 }
 
-struct Frame {
-  uint32_t bytes = 0;  // of the body
-  uint64_t group_offset = 0;
-  std::string_view body;
-};
-
-// The frame at `offset` of a file's bytes; nullopt: none, or a bad one.
-std::optional<Frame> FrameAt(std::string_view file, uint64_t salt, uint64_t offset) {
-  if (offset > file.size() || file.size() - offset < kFrameHeaderBytes) return std::nullopt;
-  ByteReader in(file.substr(offset));
-  const uint64_t checksum = in.U64();
-  Frame frame;
-  frame.bytes = in.U32();
-  const uint32_t magic = in.U32();
-  frame.group_offset = in.U64();
-  if (magic != kFrameMagic || FrameBytes(frame.bytes) > file.size() - offset) return std::nullopt;
-  const std::string_view checked =
-      file.substr(offset + sizeof(checksum), kFrameHeaderBytes - sizeof(checksum) + frame.bytes);
-  if (ChecksumOf(salt, checked) != checksum) return std::nullopt;
-  frame.body = file.substr(offset + kFrameHeaderBytes, frame.bytes);
-  return frame;
-}
-
-void AppendFrame(std::string_view body, uint64_t salt, uint64_t group_offset, std::string* bytes) {
-  std::string checked;
-  ByteWriter out(&checked);
-  out.U32(static_cast<uint32_t>(body.size()));
-  out.U32(kFrameMagic);
-  out.U64(group_offset);
-  checked += body;
-  ByteWriter(bytes).U64(ChecksumOf(salt, checked));
-  *bytes += checked;
-  bytes->resize(AlignUp(bytes->size(), 8), '\0');
-}
-
-// A valid frame of a later write than the one that begins at `bad` or before.
-bool HasLaterFrame(std::string_view file, uint64_t salt, uint64_t bad) {
-  for (uint64_t at = bad + 8; at + kFrameHeaderBytes <= file.size(); at += 8) {
-    const std::optional<Frame> frame = FrameAt(file, salt, at);
-    if (frame.has_value() && frame->group_offset > bad) return true;
-  }
-  return false;
-}
-
-absl::StatusOr<std::string> ReadAll(File& file) {
-  const absl::StatusOr<uint64_t> size = file.Size();
-  if (!size.ok()) return size.status();
-  std::string bytes(*size, '\0');
-  if (absl::Status status = file.Read(0, absl::MakeSpan(bytes.data(), bytes.size()));
-      !status.ok()) {
-    return status;
-  }
-  return bytes;
-}
-
 absl::Status Damaged(const std::string& path, uint64_t offset) {
-  return absl::DataLossError(absl::StrCat(
-      "dead letters are damaged: ", path, " at offset ", offset,
-      "; move the folder aside to go on without them (docs/dead-letters.md, \"Damage\")"));
+  return absl::DataLossError(
+      absl::StrCat("dead letters are damaged: ", path, " at offset ", offset,
+                   "; run `batchsql dlq repair`, or move the folder aside to go on without them "
+                   "(docs/dead-letters.md, \"Damage\")"));
 }
 
 }  // namespace
-
-struct LetterFiles::Header {
-  uint32_t version = kVersion;
-  uint32_t number = 0;
-  uint64_t salt = 0;
-  uint64_t previous_end = 0;  // 0: none
-
-  std::string Encode() const {
-    std::string bytes(kMagic);
-    ByteWriter out(&bytes);
-    out.U32(version);
-    out.U32(number);
-    out.U64(salt);
-    out.U64(previous_end);
-    out.U64(0);
-    out.U64(ChecksumOf(0, bytes));
-    return bytes;
-  }
-
-  // nullopt: none. The version is not looked at.
-  static std::optional<Header> Decode(std::string_view bytes) {
-    if (bytes.size() < kHeaderBytes || !bytes.starts_with(kMagic)) return std::nullopt;
-    constexpr size_t kChecked = kHeaderBytes - sizeof(uint64_t);
-    ByteReader in(bytes.substr(kMagic.size()));
-    Header header;
-    header.version = in.U32();
-    header.number = in.U32();
-    header.salt = in.U64();
-    header.previous_end = in.U64();
-    in.U64();
-    if (in.U64() != ChecksumOf(0, bytes.substr(0, kChecked))) return std::nullopt;
-    return header;
-  }
-};
 
 LetterFiles::LetterFiles(Env* env, LetterSpace* space, Options options)
     : env_(env), space_(space), options_(std::move(options)) {}
@@ -151,8 +44,7 @@ void LetterFiles::LetGo() {
 }
 
 std::string LetterFiles::PathOf(uint32_t number) const {
-  return absl::StrCat(options_.directory, "/", absl::Dec(number, absl::kZeroPad10),
-                      AsAbsl(kSuffix));
+  return LetterFilePath(options_.directory, number);
 }
 
 // Ascending; files that were being made when the process died are removed.
@@ -160,18 +52,12 @@ absl::StatusOr<std::vector<uint32_t>> LetterFiles::FindFiles() {
   const absl::StatusOr<std::vector<std::string>> names = env_->List(options_.directory);
   if (absl::IsNotFound(names.status())) return std::vector<uint32_t>();
   if (!names.ok()) return names.status();
-  std::vector<uint32_t> numbers;
   for (const std::string& name : *names) {
     if (absl::EndsWith(name, AsAbsl(kNewSuffix))) {
       env_->Remove(absl::StrCat(options_.directory, "/", name)).IgnoreError();
     }
-    if (!absl::EndsWith(name, AsAbsl(kSuffix))) continue;
-    uint32_t number = 0;
-    if (absl::SimpleAtoi(name.substr(0, name.size() - kSuffix.size()), &number)) {
-      numbers.push_back(number);
-    }
   }
-  return numbers;
+  return LetterFileNumbers(*names);
 }
 
 absl::Status LetterFiles::Open(OnFrame on_frame) {
@@ -184,14 +70,14 @@ absl::Status LetterFiles::OpenFiles(const std::vector<uint32_t>& numbers, OnFram
   std::string bytes;  // of the file before
   for (const uint32_t number : numbers) {
     std::string next;
-    const absl::StatusOr<Header> header = LoadFile(number, &next);
+    const absl::StatusOr<LetterFileHeader> header = LoadFile(number, &next);
     if (!header.ok()) return header.status();
     if (!files_.empty()) {
       if (number != files_.back().number + 1) return Damaged(PathOf(number), 0);
       absl::Status status = ReadFrames(bytes, header->previous_end, on_frame);
       if (!status.ok()) return status;
     }
-    files_.push_back({number, header->salt, kHeaderBytes, next.size()});
+    files_.push_back({number, header->salt, kLetterHeaderBytes, next.size()});
     disk_bytes_ += next.size();
     space_->budget().Add(next.size());
     bytes = std::move(next);
@@ -201,19 +87,18 @@ absl::Status LetterFiles::OpenFiles(const std::vector<uint32_t>& numbers, OnFram
 
 // What is read of a file is on the disk: after a killed process bytes may not be there yet, and
 // after a failed sync never will.
-absl::StatusOr<LetterFiles::Header> LetterFiles::LoadFile(uint32_t number, std::string* bytes) {
+absl::StatusOr<LetterFileHeader> LetterFiles::LoadFile(uint32_t number, std::string* bytes) {
   const std::string path = PathOf(number);
   absl::StatusOr<std::unique_ptr<File>> file = env_->Open(path, true);
   if (!file.ok()) return file.status();
   if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
   if (absl::Status status = (*file)->DropCache(); !status.ok()) return status;
-  absl::StatusOr<std::string> read = ReadAll(**file);
+  absl::StatusOr<std::string> read = ReadLetterFile(**file);
   if (!read.ok()) return read.status();
-  const std::optional<Header> header = Header::Decode(*read);
+  const std::optional<LetterFileHeader> header = LetterFileHeader::Decode(*read);
   if (!header.has_value() || header->number != number) return Damaged(path, 0);
-  if (header->version > kVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, " was written by a newer version of batchsqld"));
+  if (header->version > kLettersVersion) {
+    return NewerLetters(path);
   }
   *bytes = *std::move(read);
   tail_ = *std::move(file);
@@ -227,16 +112,16 @@ absl::Status LetterFiles::ReadFrames(std::string_view bytes, std::optional<uint6
   FileInfo& file = files_.back();
   const std::string path = PathOf(file.number);
   while (!end.has_value() || file.end < *end) {
-    const std::optional<Frame> frame = FrameAt(bytes, file.salt, file.end);
+    const std::optional<LetterFrame> frame = LetterFrameAt(bytes, file.salt, file.end);
     if (!frame.has_value()) break;
     const Place place{file.number, static_cast<uint32_t>(file.end), frame->bytes};
     if (!on_frame(place, frame->body).ok()) return Damaged(path, file.end);
-    file.end += FrameBytes(frame->bytes);
+    file.end += LetterFrameBytes(frame->bytes);
   }
   if (end.has_value()) return file.end == *end ? absl::OkStatus() : Damaged(path, file.end);
   const size_t last = bytes.find_last_not_of('\0');
   if (last < file.end) return absl::OkStatus();
-  if (HasLaterFrame(bytes, file.salt, file.end)) return Damaged(path, file.end);
+  if (HasLaterLetterFrame(bytes, file.salt, file.end)) return Damaged(path, file.end);
   torn_bytes_ = last + 1 - file.end;
   tail_.reset();  // what is torn is never written over
   return absl::OkStatus();
@@ -245,7 +130,7 @@ absl::Status LetterFiles::ReadFrames(std::string_view bytes, std::optional<uint6
 absl::StatusOr<std::vector<LetterFiles::Place>> LetterFiles::Append(
     absl::Span<const std::string> bodies, bool needed) {
   uint64_t size = 0;
-  for (const std::string& body : bodies) size += FrameBytes(body.size());
+  for (const std::string& body : bodies) size += LetterFrameBytes(body.size());
   if (absl::Status status = MakeRoom(size, needed); !status.ok()) return status;
   FileInfo& file = files_.back();
   std::vector<Place> places;
@@ -254,7 +139,7 @@ absl::StatusOr<std::vector<LetterFiles::Place>> LetterFiles::Append(
   for (const std::string& body : bodies) {
     places.push_back({file.number, static_cast<uint32_t>(file.end + frames.size()),
                       static_cast<uint32_t>(body.size())});
-    AppendFrame(body, file.salt, file.end, &frames);
+    AppendLetterFrame(body, file.salt, file.end, &frames);
   }
   absl::Status status = tail_->Write(file.end, {absl::Span<const char>(frames)});
   if (status.ok()) status = tail_->Sync();
@@ -270,14 +155,14 @@ absl::StatusOr<std::string> LetterFiles::Read(const Place& place) {
   const std::string path = PathOf(place.file);
   absl::StatusOr<std::unique_ptr<File>> file = env_->Open(path, false);
   if (!file.ok()) return file.status();
-  std::string bytes(FrameBytes(place.bytes), '\0');
+  std::string bytes(LetterFrameBytes(place.bytes), '\0');
   absl::Status status = (*file)->Read(place.offset, absl::MakeSpan(bytes.data(), bytes.size()));
   if (!status.ok()) return status;
   const auto info = std::find_if(files_.begin(), files_.end(), [&](const FileInfo& candidate) {
     return candidate.number == place.file;
   });
   if (info == files_.end()) return absl::InternalError("no such file of dead letters");
-  const std::optional<Frame> frame = FrameAt(bytes, info->salt, 0);
+  const std::optional<LetterFrame> frame = LetterFrameAt(bytes, info->salt, 0);
   if (!frame.has_value() || frame->bytes != place.bytes) return Damaged(path, place.offset);
   return std::string(frame->body);
 }
@@ -288,7 +173,7 @@ absl::Status LetterFiles::MakeRoom(uint64_t bytes, bool needed) {
   if (tail_ != nullptr && files_.back().end + bytes + kept <= files_.back().bytes) {
     return absl::OkStatus();
   }
-  const uint64_t least = AlignUp(kHeaderBytes + bytes + kMarkBytes, kDiskUnit);
+  const uint64_t least = AlignUp(kLetterHeaderBytes + bytes + kMarkBytes, kDiskUnit);
   const uint64_t doubled = files_.empty() ? options_.file_bytes_min : 2 * files_.back().bytes;
   const uint64_t wished =
       std::max(least, std::clamp(doubled, options_.file_bytes_min, options_.file_bytes_max));
@@ -340,7 +225,7 @@ absl::Status LetterFiles::Allocate(const std::string& path, uint64_t* bytes, boo
 
 // The file gets its name when its header is safe, so that a file without a header is damage.
 absl::Status LetterFiles::Install(const std::string& path, uint64_t bytes) {
-  Header header;
+  LetterFileHeader header;
   header.number = files_.empty() ? 1 : files_.back().number + 1;
   header.salt = NewSalt();
   header.previous_end = files_.empty() ? 0 : files_.back().end;
@@ -359,7 +244,7 @@ absl::Status LetterFiles::Install(const std::string& path, uint64_t bytes) {
         env_->SyncDirectory(options_.directory.substr(0, options_.directory.find_last_of('/')));
   }
   if (!status.ok()) return status;
-  files_.push_back({header.number, header.salt, kHeaderBytes, bytes});
+  files_.push_back({header.number, header.salt, kLetterHeaderBytes, bytes});
   tail_ = *std::move(file);
   return absl::OkStatus();
 }

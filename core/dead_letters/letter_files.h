@@ -11,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/dead_letters/letter_format.h"
 #include "core/dead_letters/letter_space.h"
 #include "core/env.h"
 
@@ -67,9 +68,8 @@ class LetterFiles {
   uint64_t disk_bytes() const { return disk_bytes_; }
 
  private:
-  struct Header;
   absl::Status OpenFiles(const std::vector<uint32_t>& numbers, OnFrame on_frame);
-  absl::StatusOr<Header> LoadFile(uint32_t number, std::string* bytes);
+  absl::StatusOr<LetterFileHeader> LoadFile(uint32_t number, std::string* bytes);
   absl::Status ReadFrames(std::string_view bytes, std::optional<uint64_t> end, OnFrame on_frame);
   absl::StatusOr<std::vector<uint32_t>> FindFiles();
   absl::Status MakeRoom(uint64_t bytes, bool needed);

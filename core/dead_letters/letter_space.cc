@@ -6,6 +6,7 @@
 namespace batchsql {
 
 void LetterSpace::KeepReserve() {
+  if (directory_.empty()) return;
   {
     MutexLock lock(mutex_);
     if (busy_ || known_) return;

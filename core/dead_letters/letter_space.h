@@ -16,7 +16,8 @@ class LetterSpace {
  public:
   static constexpr uint64_t kReserveBytes = uint64_t{4} << 20;
 
-  // `directory` is that of the stores' directories; the reserve is made when it is first asked for.
+  // `directory` is that of the stores' directories, empty: no reserve is kept; the reserve is made
+  // when it is first asked for.
   LetterSpace(Env* env, std::string directory, uint64_t bytes_max)
       : env_(env), directory_(std::move(directory)), budget_(bytes_max) {}
 

@@ -33,10 +33,7 @@ class LetterStore {
   // them shows has committed, any other has not.
   virtual absl::Status Settle(absl::Span<const SlotRow> slots) = 0;
 
-  struct Kept {
-    LetterState state = LetterState::kLive;
-    DeadLetter letter;
-  };
+  using Kept = KeptLetter;
   struct Page {
     std::vector<Kept> letters;  // ascending by id; fewer than the limit where they are large
     bool more = false;

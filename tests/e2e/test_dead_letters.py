@@ -1,6 +1,7 @@
 """Rows that a database refuses: kept as dead letters, shown, edited, written again, each once."""
 
 import json
+import shutil
 import subprocess
 
 import client as api
@@ -163,6 +164,45 @@ def test_a_daemon_killed_while_letters_are_replayed_doubles_none(sqlite, serve):
     wait_for_rows(sqlite, table, count)
     assert daemon.stop() == 0
     assert sorted(int(i) for i, in sqlite.query(f"SELECT id FROM {table}")) == ids
+
+
+def folder_tool(*arguments):
+    done = subprocess.run([harness.program("batchsql"), "dlq", *map(str, arguments)],
+                          capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_damaged_letters_stop_their_table_until_a_repaired_copy_takes_their_place(sqlite, serve):
+    table, other = sqlite.create(CHECKED), sqlite.create(CHECKED)
+    daemon, client = serve(sqlite, table, other)
+    for number in range(3):
+        assert write_bad(client, table, [[number, 100, f"text-{number}"]]) == 1
+    daemon.kill9()
+    folder, = (path for path in (daemon.data_dir / "letters").iterdir() if path.is_dir())
+    file, = folder.iterdir()
+    file.write_bytes(file.read_bytes().replace(b"text-1", b"xxxx-1"))
+    daemon.start()
+    client = api.Client(daemon.grpc_address)
+    status = client.table_status(table)
+    assert status.state == "stopped"
+    assert write_bad(client, other, [[1, 100, "a"]]) == 1
+    assert daemon.stop() == 0
+
+    code, told = folder_tool("verify", folder)
+    assert code == 1 and f"{file} at offset" in told
+    assert "lost: at most the letters 2 to 2\nuncertain: 1\n" in told
+    copy = folder.with_name("copy")
+    assert folder_tool("repair", folder, "--out", copy) == (1, told.replace("verify:", "repair:"))
+    assert folder_tool("verify", copy)[0] == 0
+    shutil.rmtree(folder)
+    copy.rename(folder)
+    daemon.start()
+    client = api.Client(daemon.grpc_address)
+    processes.wait_until(lambda: client.table_status(table).state == "running", 30, "a claim")
+    letters = letters_of(client, table).letters
+    assert [letter.id for letter in letters] == [1, 3]
+    assert replay(client, table, (3, '{"id": 3, "n": 3}'))[0].error == ""
+    wait_for_rows(sqlite, table, 1)
 
 
 # Without a journal the letters are rows of batchsql_dead_letters; their ids are the rows' LSNs.
