@@ -69,7 +69,7 @@ struct PipelineStatus {
   Duration oldest_age{};  // since the oldest row that is not committed was accepted; 0: none waits
   uint64_t journal_bytes = 0;
   uint32_t journal_segments = 0;
-  bool at_least_once = false;       // the table cannot keep the promise of exactly once
+  bool at_least_once = false;  // the table cannot keep the promise of exactly once
 };
 
 // What Submit made of a request.
