@@ -87,6 +87,8 @@ class Lives(FaultThread):
         fail = self.random.choice(("fail_writes", "fail_syncs"))
         after, error = self.random.randint(0, 30), self.random.choice((errno.EIO, errno.ENOSPC))
         life = self.random.uniform(0.5, 2.5)
+        if self.world.moves_back:
+            error = errno.EIO  # On a full disk segments give way that the older database needs.
         if self.world.start_daemon():
             getattr(self.world.daemon.orders, fail)(worlds.JOURNAL, error, after)
             self.world.wait_daemon(life)
@@ -95,6 +97,8 @@ class Lives(FaultThread):
 
     def full_disk(self):
         """No write below the data directory succeeds for a while; then all is as before."""
+        if self.world.moves_back:  # As in failing_io.
+            return self.any_moment()
         calm, full = self.random.uniform(0.1, 0.8), self.random.uniform(0.3, 1.5)
         if self.world.start_daemon():
             self.world.wait_daemon(calm)
@@ -102,7 +106,7 @@ class Lives(FaultThread):
             self.world.wait_daemon(full)
             self._note_failures()
             self.world.wait_daemon(calm)
-        self.world.kill_daemon("full disk")
+        return self.world.kill_daemon("full disk")
 
     def clean_stop(self):
         if self.world.start_daemon():

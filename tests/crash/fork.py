@@ -15,7 +15,7 @@ import processes
 import rows
 
 CLAIM_SECONDS = 10
-TWIN_SECONDS = 15   # Until the second daemon wrote all that its copy holds.
+TWIN_SECONDS = 60   # Until the second daemon wrote all that its copy holds.
 FENCE_SECONDS = 30  # Until every pipeline of the first one knows.
 ADOPT_SECONDS = 30
 HEADER_BYTES = 4096
