@@ -67,8 +67,11 @@ void Pipeline::Recover(JournalState recovered) {
   next_lsn_ = recovered.next_lsn;
   synced_lsn_ = recovered.next_lsn - 1;
   queued_through_ = synced_lsn_;
-  recovered_through_ = synced_lsn_;
   left_ = {recovered.first_lsn, synced_lsn_};
+  // All of it, until the claim tells what is committed: never too few.
+  numbered_through_ = synced_lsn_;
+  left_rows_ = recovered.next_lsn - recovered.first_lsn;
+  status_.recovered_rows = left_rows_;
 }
 
 Pipeline::~Pipeline() { Drain(clock_->Now()); }

@@ -45,7 +45,8 @@ struct PipelineStatus {
   uint64_t queued_rows = 0;     // in memory, on their way into the journal, or left there
   uint64_t queued_bytes = 0;    // in memory
   uint64_t received_rows = 0;   // by this process
-  uint64_t recovered_rows = 0;  // read back from the journal of an earlier process
+  uint64_t recovered_rows = 0;  // left in the journal by an earlier process, or lacked again by a
+                                // target that moved back
   uint64_t replayed_rows = 0;   // of dead letters, by this process; not among the received
   uint64_t rejected_rows = 0;   // by validation
   uint64_t deduplicated_rows = 0;
@@ -194,6 +195,7 @@ class Pipeline {
   void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadBack();
+  void TakeBack(QueuedBlock block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // core/pipeline_letters.cc
   absl::Status KeepUnfit(Flush& flush, uint64_t attempt);
@@ -207,6 +209,7 @@ class Pipeline {
   absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
   absl::Status Remember(const ClaimMark& mark);
   void Adopt(const std::vector<SlotRow>& slots);
+  void RecountLeft(uint64_t waiting, bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AnswerClaimed();
 
   // core/pipeline_flush.cc
@@ -259,10 +262,10 @@ class Pipeline {
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 1;
   Lsn synced_lsn_ ABSL_GUARDED_BY(mutex_) = 0;
   Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;     // queued or left; follows synced_lsn_
-  Lsn recovered_through_ ABSL_GUARDED_BY(mutex_) = 0;  // LSNs of an earlier process
-  Lsn recovered_counted_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, what the status counts
+  Lsn numbered_through_ ABSL_GUARDED_BY(mutex_) = 0;   // left_rows_ counts LSNs up to here
+  bool was_claimed_ ABSL_GUARDED_BY(mutex_) = false;   // by this process
   uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
-  uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // by this process
+  uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // in left_, and not committed
   LeftRows left_ ABSL_GUARDED_BY(mutex_);
   bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);

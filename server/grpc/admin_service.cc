@@ -23,6 +23,9 @@ void FillTable(const Pipeline& pipeline, v1::TableStatus* table) {
   table->set_coalesced_rows(status.coalesced_rows);
   table->set_committed_rows(status.committed_rows);
   table->set_dead_lettered_rows(status.dead_lettered_rows);
+  table->set_recovered_rows(status.recovered_rows);
+  table->set_deduplicated_rows(status.deduplicated_rows);
+  table->set_lost_rows(status.lost_rows);
   table->set_replayed_rows(status.replayed_rows);
   table->set_dead_letters(status.dead_letters);
 }

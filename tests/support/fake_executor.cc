@@ -68,6 +68,11 @@ void FakeDatabase::ThenFail(ErrorClass error_class, const std::string& code, int
   }
 }
 
+void FakeDatabase::ThenSucceed() {
+  MutexLock lock(mutex_);
+  scripted_writes_.clear();
+}
+
 void FakeDatabase::ThenInDoubt(bool committed, Answer answer) {
   MutexLock lock(mutex_);
   scripted_writes_.push_back({std::move(answer), committed ? CommitAnswer::kLostAfterCommit

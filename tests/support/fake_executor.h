@@ -44,6 +44,8 @@ class FakeDatabase {
   // is committed. The failures that an answer reports are given to `keep`.
   void Then(Answer answer);
   void ThenFail(ErrorClass error_class, const std::string& code = "E", int times = 1);
+  // Forgets the answers that were said and not used.
+  void ThenSucceed();
   // The answer to the commit is lost; the truth is as `committed` says, and `answer` tells what the
   // attempt would have been answered.
   void ThenInDoubt(bool committed = false, Answer answer = Committed);
