@@ -86,6 +86,9 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
                   table.journal == JournalKind::kDisk
                       ? "rows are journaled before they are acknowledged\n"
                       : "no journal: rows are acknowledged when they are in the table\n");
+  if (table.exclusive) {
+    absl::StrAppend(&text, "    nobody else writes to it: an audit compares the rows' contents\n");
+  }
   absl::StrAppend(&text, "    a batch closes at ", batch.rows_max, " rows, ",
                   Bytes(batch.bytes_max), " or ", batch.linger_ms, " ms\n");
   return text;

@@ -81,6 +81,7 @@ struct TableOptions {
   EvolveTables evolve = EvolveTables::kNever;
   JournalKind journal = JournalKind::kDisk;
   BatchOptions batch;
+  bool exclusive = false;  // nobody else writes to the table
   bool operator==(const TableOptions&) const = default;
 };
 

@@ -172,6 +172,10 @@ void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) 
       {{"never", EvolveTables::kNever}, {"add_columns", EvolveTables::kAddColumns}});
   reader.ReadChoice<JournalKind>("journal", &table->journal,
                                  {{"disk", JournalKind::kDisk}, {"none", JournalKind::kNone}});
+  reader.Read("exclusive", &table->exclusive);
+  if (table->exclusive && table->rule.conflict != Conflict::kInsert) {
+    reader.Fail("exclusive", "is only for tables with conflict: insert");
+  }
   ReadBatch(reader, limits, &table->batch);
   CheckRule(reader, *table);
 }

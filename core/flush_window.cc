@@ -32,6 +32,12 @@ Lsn FlushWindow::FirstNotCommitted(Lsn lsn) const {
   return lsn;
 }
 
+SlotTotals FlushWindow::totals() const {
+  SlotTotals totals;
+  for (const Slot& slot : slots_) totals += slot.row.totals;
+  return totals;
+}
+
 uint64_t FlushWindow::CountNotCommitted(Lsn from, Lsn to) const {
   from = std::max(from, frontier_ + 1);
   if (from > to) return 0;

@@ -23,6 +23,8 @@ class FlushWindow {
   bool IsCommitted(Lsn lsn) const { return FirstNotCommitted(lsn) != lsn; }
   // The first LSN from `lsn` on that is not committed.
   Lsn FirstNotCommitted(Lsn lsn) const;
+  // Of all slots, in all: the pipeline's ledger.
+  SlotTotals totals() const;
   // How many of [from, to] are not committed.
   uint64_t CountNotCommitted(Lsn from, Lsn to) const;
 

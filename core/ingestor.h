@@ -66,6 +66,9 @@ class Ingestor {
   // UNAVAILABLE (draining).
   absl::StatusOr<Pipeline*> Find(std::string_view table);
 
+  // Pipeline::SaveLedger of all.
+  void SaveLedgers();
+
   // Sorted by label.
   std::vector<Pipeline*> pipelines() const;
   std::vector<const Target*> targets() const;
@@ -80,7 +83,10 @@ class Ingestor {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Pipeline*> MakeUnlisted(TableRule rule);
   std::unique_ptr<Pipeline> NewPipeline(TableRule rule);
-  absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule);
+  std::string JournalDirectory(const TableRule& rule) const;  // empty: it has none
+  absl::StatusOr<std::unique_ptr<LedgerFile>> OpenLedger(const TableRule& rule);
+  absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule,
+                                                       const LedgerFile* ledger);
   absl::StatusOr<std::unique_ptr<DeadLetters>> OpenLetters(const TableRule& rule);
   void OpenLeftJournals();
 

@@ -40,12 +40,6 @@ void TargetActivity::AttemptMade(bool failed) {
   if (failed) failures_.Add(clock_->Now(), 1);
 }
 
-void TargetActivity::RowsEnded(uint64_t committed, uint64_t refused_or_lost) {
-  MutexLock lock(mutex_);
-  committed_.Add(clock_->Now(), committed);
-  others_.Add(clock_->Now(), refused_or_lost);
-}
-
 double TargetActivity::ErrorRate(bool rows_wait) {
   MutexLock lock(mutex_);
   const uint64_t attempts = attempts_.Sum(clock_->Now());
@@ -57,20 +51,12 @@ double TargetActivity::ErrorRate(bool rows_wait) {
   return error_rate_;
 }
 
-double TargetActivity::IntegrityRate() {
-  MutexLock lock(mutex_);
-  const auto committed = static_cast<double>(committed_.Sum(clock_->Now()));
-  const double ended = committed + static_cast<double>(others_.Sum(clock_->Now()));
-  return ended == 0 ? 1 : committed / ended;
-}
-
-void PipelineMetrics::FlushCommitted(uint64_t rows_in_flush, uint64_t committed, uint64_t refused,
+void PipelineMetrics::FlushCommitted(uint64_t rows_in_flush, uint64_t committed,
                                      double duration_ms) {
   processed_->Increment(static_cast<double>(committed));
   flushes_->Increment();
   duration_ms_->Observe(duration_ms);
   batch_size_->Observe(static_cast<double>(rows_in_flush));
-  target_->RowsEnded(committed, refused);
   MutexLock lock(mutex_);
   recent_rows_.Add(clock_->Now(), committed);
 }
@@ -81,10 +67,6 @@ void PipelineMetrics::AttemptFailed() {
   failed_->Increment();
   target_->AttemptMade(/*failed=*/true);
 }
-
-void PipelineMetrics::RowsRefused(uint64_t rows) { target_->RowsEnded(0, rows); }
-
-void PipelineMetrics::RowsLost(uint64_t rows) { target_->RowsEnded(0, rows); }
 
 void PipelineMetrics::Refresh() {
   MutexLock lock(mutex_);
@@ -181,7 +163,7 @@ void Metrics::Refresh() {
   const double memory = ResidentBytes();
   const double buffer = buffer_probe ? buffer_probe() : 0;
   for (TargetSeries* series : targets) {
-    series->integrity->Set(series->activity->IntegrityRate());
+    series->integrity->Set(series->probe.ended().IntegrityRate());
     series->error_rate->Set(series->activity->ErrorRate(series->probe.rows_wait()));
     series->memory->Set(memory);
     series->buffer->Set(buffer);

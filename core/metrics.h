@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/ended_rows.h"
 #include "core/mutex.h"
 #include "core/rolling_count.h"
 
@@ -24,34 +25,25 @@ class TargetActivity {
   explicit TargetActivity(Clock* clock) : clock_(clock) {}
 
   void AttemptMade(bool failed);
-  void RowsEnded(uint64_t committed, uint64_t refused_or_lost);
 
   // Failed attempts ÷ attempts over the last 60 s, 0–1. Without attempts: the value before when
   // rows wait, else 0.
   double ErrorRate(bool rows_wait);
-  // Committed rows ÷ rows that ended in the last hour, 0–1; 1 when none ended.
-  double IntegrityRate();
 
  private:
   Clock* const clock_;
   Mutex mutex_;
   RollingCount attempts_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(60), 60};
   RollingCount failures_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(60), 60};
-  RollingCount committed_ ABSL_GUARDED_BY(mutex_){std::chrono::hours(1), 60};
-  RollingCount others_ ABSL_GUARDED_BY(mutex_){std::chrono::hours(1), 60};
   double error_rate_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // The series of one pipeline. Updated once per batch, never per row. Thread-safe.
 class PipelineMetrics {
  public:
-  void FlushCommitted(uint64_t rows_in_flush, uint64_t committed, uint64_t refused,
-                      double duration_ms);
+  void FlushCommitted(uint64_t rows_in_flush, uint64_t committed, double duration_ms);
   void AttemptSucceeded();
   void AttemptFailed();
-  // Accepted rows that no longer fit a table that was altered.
-  void RowsRefused(uint64_t rows);
-  void RowsLost(uint64_t rows);
 
  private:
   friend class Metrics;
@@ -83,6 +75,7 @@ class Metrics {
   struct TargetProbe {
     std::function<uint32_t()> connections;
     std::function<bool()> rows_wait;
+    std::function<EndedRows::Counts()> ended;  // in the last hour
   };
 
   Metrics(const Options& options, Clock* clock);

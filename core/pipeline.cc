@@ -28,7 +28,7 @@ std::string_view PipelineStateName(PipelineState state) {
 
 Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock,
                    Budget* budget, absl::StatusOr<std::unique_ptr<Journal>> journal,
-                   std::unique_ptr<DeadLetters> letters)
+                   std::unique_ptr<DeadLetters> letters, std::unique_ptr<LedgerFile> ledger)
     : options_(std::move(options)),
       target_(target),
       metrics_(metrics),
@@ -36,6 +36,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
       budget_(budget),
       has_journal_(!journal.ok() || *journal != nullptr),
       letters_(std::move(letters)),
+      ledger_file_(std::move(ledger)),
       id_(options_.id),
       batcher_(options_.batch) {
   if (!journal.ok()) {
@@ -68,9 +69,10 @@ void Pipeline::Recover(JournalState recovered) {
   synced_lsn_ = recovered.next_lsn - 1;
   queued_through_ = synced_lsn_;
   left_ = {recovered.first_lsn, synced_lsn_};
+  RecoverLedger(recovered.counted);
   // All of it, until the claim tells what is committed: never too few.
   numbered_through_ = synced_lsn_;
-  left_rows_ = recovered.next_lsn - recovered.first_lsn;
+  left_rows_ = left_.through + 1 - left_.next;
   status_.recovered_rows = left_rows_;
 }
 
@@ -128,6 +130,7 @@ void Pipeline::Drain(TimePoint deadline) {
     status_.lost_rows += std::exchange(syncing_rows_, 0);  // the disk did not take them
   }
   GiveUpQueue();
+  SaveLastLedger();
 }
 
 absl::Status Pipeline::StoppingStatus() const {

@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "core/audit.h"
 #include "core/batcher.h"
 #include "core/claim.h"
 #include "core/clock.h"
@@ -21,6 +22,7 @@
 #include "core/executor.h"
 #include "core/flush_window.h"
 #include "core/journal/journal.h"
+#include "core/ledger_file.h"
 #include "core/metrics.h"
 #include "core/mutex.h"
 #include "core/producers.h"
@@ -76,8 +78,9 @@ class Pipeline {
     bool create_missing = false;  // make the table from the first rows
     bool add_columns = false;     // add columns that rows name and the table lacks
     BatchLimits batch;
-    uint32_t flushers = 1;  // flushes in flight; more than one only takes effect for kInsert
-    Uuid id{};              // of a pipeline without a journal
+    bool exclusive = false;  // nobody else writes to the table; only for kInsert
+    uint32_t flushers = 1;   // flushes in flight; more than one only takes effect for kInsert
+    Uuid id{};               // of a pipeline without a journal
     Duration backoff_base = std::chrono::milliseconds(50);
     Duration backoff_max = std::chrono::seconds(10);
     Duration probe_interval_max = std::chrono::seconds(30);  // while paused
@@ -91,7 +94,8 @@ class Pipeline {
   // either cannot be opened: then the pipeline is stopped from the start, for that reason.
   Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock, Budget* budget,
            absl::StatusOr<std::unique_ptr<Journal>> journal,
-           std::unique_ptr<DeadLetters> letters = nullptr);
+           std::unique_ptr<DeadLetters> letters = nullptr,
+           std::unique_ptr<LedgerFile> ledger = nullptr);
   ~Pipeline();
 
   const Options& options() const { return options_; }
@@ -138,6 +142,15 @@ class Pipeline {
   void Drain(TimePoint deadline);
 
   PipelineStatus status() const;
+
+  // Keeps the counts for the next process; to be called every few seconds. May wait for the disk.
+  void SaveLedger();
+  // Rows that ended in the last hour, by any process.
+  EndedRows::Counts ended_last_hour() const;
+  // Compares the ledger with the table, in one snapshot: takes as long as counting the rows, or
+  // reading them where the table is exclusive, and a connection for that time.
+  // FAILED_PRECONDITION, NOT_FOUND, UNAVAILABLE.
+  absl::StatusOr<AuditReport> Audit();
 
  private:
   struct OpenRequest {
@@ -204,6 +217,18 @@ class Pipeline {
   void DropLetters(uint64_t attempt);
   void FinishLeftReplays();
 
+  // core/pipeline_ledger.cc
+  void RecoverLedger(const IntakeTotals& journaled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  IntakeTotals CountIntake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AdoptTotals(bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountEnded(uint64_t committed, uint64_t others) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<uint64_t> LiveMinutes(absl::Span<const uint64_t> letter_ids) const;
+  void Forgive(absl::Span<const uint64_t> minutes);
+  LedgerRecord MakeRecord() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Lsn TrimmableLsn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SaveLastLedger();
+  void WriteLedger(LedgerRecord record);
+
   // core/pipeline_claim.cc
   absl::Status Claim(Executor& executor);
   absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
@@ -244,8 +269,9 @@ class Pipeline {
   Clock* const clock_;
   Budget* const budget_;
   const bool has_journal_;
-  std::unique_ptr<Journal> journal_;      // null: none, or it could not be opened
-  std::unique_ptr<DeadLetters> letters_;  // null: none
+  std::unique_ptr<Journal> journal_;         // null: none, or it could not be opened
+  std::unique_ptr<DeadLetters> letters_;     // null: none
+  std::unique_ptr<LedgerFile> ledger_file_;  // null: none. Of whoever is saving_
   Uuid id_{};
 
   mutable Mutex mutex_;
@@ -261,8 +287,16 @@ class Pipeline {
   std::optional<TimePoint> reopen_at_ ABSL_GUARDED_BY(mutex_);
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 1;
   Lsn synced_lsn_ ABSL_GUARDED_BY(mutex_) = 0;
-  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;     // queued or left; follows synced_lsn_
-  Lsn numbered_through_ ABSL_GUARDED_BY(mutex_) = 0;   // left_rows_ counts LSNs up to here
+  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;      // queued or left; follows synced_lsn_
+  Lsn numbered_through_ ABSL_GUARDED_BY(mutex_) = 0;    // left_rows_ counts LSNs up to here
+  IntakeTotals intake_before_ ABSL_GUARDED_BY(mutex_);  // by earlier processes
+  EndedRows ended_ ABSL_GUARDED_BY(mutex_);
+  SlotTotals slot_totals_ ABSL_GUARDED_BY(mutex_);     // as last read, or saved
+  uint64_t saved_minute_ ABSL_GUARDED_BY(mutex_) = 0;  // of an earlier process; 0: none
+  Lsn known_frontier_ ABSL_GUARDED_BY(mutex_) = 0;     // while there is no window
+  Lsn saved_through_ ABSL_GUARDED_BY(mutex_) = UINT64_MAX;
+  std::optional<LedgerRecord> unsaved_ ABSL_GUARDED_BY(mutex_);  // waits for the journal
+  bool saving_ ABSL_GUARDED_BY(mutex_) = false;
   bool was_claimed_ ABSL_GUARDED_BY(mutex_) = false;   // by this process
   uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
   uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // in left_, and not committed

@@ -116,8 +116,9 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
         waiters_.Add(block.answer, std::move(block.receipt));
       }
       left_ = {window_->frontier() + 1, queued_through_};
-      RecountLeft(waiting, !std::exchange(was_claimed_, true));
+      RecountLeft(waiting, !was_claimed_);
     }
+    AdoptTotals(!std::exchange(was_claimed_, true));
     wake_.NotifyAll();
   }
   AnswerClaimed();

@@ -22,6 +22,9 @@ constexpr uint32_t kFlushersMax = 2;
 // up.
 constexpr std::chrono::milliseconds kLastAnswersMax{1'000};
 
+// What a kill may cost of the counts that no journal holds, and how long trimming waits.
+constexpr std::chrono::seconds kSaveLedgers{2};
+
 // A SQLite file takes one writer at a time.
 uint32_t ConnectionsMax(const TargetOptions& target) {
   return target.kind == TargetKind::kSqlite ? 1 : target.connections_max;
@@ -53,6 +56,7 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
   rule.journal = table.journal == JournalKind::kDisk;
   rule.options.label = TableLabel(table, options);
   rule.options.rule = table.rule;
+  rule.options.exclusive = table.exclusive;
   rule.options.create_missing = table.create == CreateTables::kMissing;
   rule.options.add_columns = table.evolve == EvolveTables::kAddColumns;
   rule.options.batch = {table.batch.rows_max, table.batch.bytes_max,
@@ -115,6 +119,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
     return status;
   }
   daemon->ingestor_.OpenAll();
+  daemon->ledgers_.emplace(kSaveLedgers,
+                           [ingestor = &daemon->ingestor_] { ingestor->SaveLedgers(); });
   daemon->ready_ = true;
   daemon->grpc_->SetReady(true);
   Log(LogLevel::kInfo, "batchsqld is ready",
@@ -162,6 +168,7 @@ void Daemon::Stop() {
   if (grpc_ != nullptr) grpc_->StopStreams();
   // Answers every request under way, and new ones with UNAVAILABLE.
   ingestor_.Drain(clock_.Now() + std::chrono::milliseconds(options_.shutdown.grace_ms));
+  ledgers_.reset();
   if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + kLastAnswersMax);
   if (http_ != nullptr) http_->Stop();
 }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -13,6 +14,7 @@
 #include "core/disk_budget.h"
 #include "core/ingestor.h"
 #include "core/metrics.h"
+#include "core/periodic.h"
 #include "server/data_directory.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
@@ -44,6 +46,7 @@ class Daemon {
   DiskBudget disk_;
   LetterSpace letters_;
   Ingestor ingestor_;
+  std::optional<Periodic> ledgers_;  // saves them
   std::atomic<bool> ready_{false};
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;

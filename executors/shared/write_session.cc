@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/fault_point.h"
+#include "core/slot_totals.h"
 
 namespace batchsql {
 namespace {
@@ -159,11 +160,12 @@ class Attempt {
  public:
   Attempt(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,
           KeepFailures keep)
-      : session_(session), plan_(plan), progress_(progress), keep_(keep) {}
+      : session_(session), plan_(plan), progress_(progress), move_(progress.slot), keep_(keep) {}
 
   WriteOutcome Run(bool isolating) {
     bool moved = true;
-    if (DatabaseError error = session_.Begin(progress_.slot, &moved); !error.ok()) {
+    move_.after.totals = TotalsAfter(plan_, progress_, {}, plan_.coalesced_rows);
+    if (DatabaseError error = session_.Begin(move_, &moved); !error.ok()) {
       return Abandon(Kind::kNotCommitted, std::move(error));
     }
     if (!moved) {
@@ -204,8 +206,22 @@ class Attempt {
                    OwnError(ErrorClass::kRetry, "", "the transaction ended before its commit"));
   }
 
+  DatabaseError CorrectTotals(absl::Span<const RowFailure> failures, uint64_t coalesced_rows) {
+    const SlotTotals totals = TotalsAfter(plan_, progress_, failures, coalesced_rows);
+    if (totals == move_.after.totals) return {};
+    move_.after.totals = totals;
+    DatabaseError error = session_.SetTotals(move_);
+    if (error.ok() && !session_.InTransaction()) {
+      return OwnError(ErrorClass::kRetry, "", "the transaction ended before its commit");
+    }
+    return error;
+  }
+
   WriteOutcome Finish(std::vector<RowFailure> failures, uint64_t coalesced_rows) {
     if (!session_.InTransaction()) return Vanished();
+    if (DatabaseError error = CorrectTotals(failures, coalesced_rows); !error.ok()) {
+      return Abandon(Kind::kNotCommitted, std::move(error));
+    }
     if (!progress_.producers.empty()) {
       bool moved = true;
       DatabaseError error =
@@ -235,6 +251,7 @@ class Attempt {
   WriteSession& session_;
   const WritePlan& plan_;
   const FlushProgress& progress_;
+  SlotMove move_;  // with the totals that were told last
   KeepFailures keep_;
 };
 

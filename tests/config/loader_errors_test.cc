@@ -62,7 +62,9 @@ TEST_CASE("Unknown keys are refused, and close ones suggested") {
        "f:3: tables[0].journal: expected disk or none"},
       {"tables: [{name: t, producers: target}]",
        "f:1: tables[0].producers: is no key: expected one of any_unique_key, batch, conflict, "
-       "create, evolve, journal, key, name, target, update"},
+       "create, evolve, exclusive, journal, key, name, target, update"},
+      {"tables: [{name: t, conflict: update, key: [id], exclusive: true}]",
+       "f:1: tables[0].exclusive: is only for tables with conflict: insert"},
       {"Log: {}", "f:1: Log: is no key: did you mean log?"},
       {"<<: {log: {}}",
        "f:1: what stands here as a key is none: expected `key: value`, and text with special "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/slot_totals.h"
 #include "tests/support/rows.h"
 
 namespace batchsql {
@@ -200,10 +201,12 @@ bool FakeDatabase::BeginWrite(const WritePlan& plan, const FlushProgress& progre
   return true;
 }
 
-WriteOutcome::Kind FakeDatabase::Commit(const TableName& table, const FlushProgress& progress,
-                                        size_t index, std::vector<std::string> rows) {
+WriteOutcome::Kind FakeDatabase::Commit(const WritePlan& plan, const FlushProgress& progress,
+                                        size_t index, const WriteOutcome& outcome) {
+  const TableName table = plan.schema == nullptr ? TableName() : plan.schema->name();
+  SlotMove slot = progress.slot;
+  slot.after.totals = TotalsAfter(plan, progress, outcome.failures, outcome.coalesced_rows);
   MutexLock lock(mutex_);
-  const SlotMove& slot = progress.slot;
   if (!SlotIs(slot.pipeline, slot.before)) return WriteOutcome::Kind::kFenced;
   for (const ProducerMove& move : progress.producers) {
     const auto found = producers_.find({table.ToString(), move.producer_id});
@@ -216,7 +219,11 @@ WriteOutcome::Kind FakeDatabase::Commit(const TableName& table, const FlushProgr
   }
   slots_[{slot.pipeline, slot.after.slot}] = slot.after;
   writes_[index].committed = true;
-  for (std::string& row : rows) table_.push_back(std::move(row));
+  if (plan.digest.has_value()) {
+    digest_ += slot.after.totals.digest;
+    digest_ -= slot.before.totals.digest;
+  }
+  for (std::string& row : RowsBut(plan, outcome.failures)) table_.push_back(std::move(row));
   return WriteOutcome::Kind::kCommitted;
 }
 
@@ -237,9 +244,8 @@ WriteOutcome FakeDatabase::Write(const WritePlan& plan, const FlushProgress& pro
               0};
     }
   }
-  const TableName table = plan.schema == nullptr ? TableName() : plan.schema->name();
   if (script.commit != CommitAnswer::kLostBeforeCommit) {
-    outcome.kind = Commit(table, progress, index, RowsBut(plan, outcome.failures));
+    outcome.kind = Commit(plan, progress, index, outcome);
     if (outcome.kind != WriteOutcome::Kind::kCommitted) return {outcome.kind, {}, {}, 0};
   }
   if (script.commit != CommitAnswer::kComes) {
@@ -301,6 +307,11 @@ std::vector<ProducerMove> FakeDatabase::ReadProducers(const TableName& table,
   return known;
 }
 
+TableContents FakeDatabase::Contents(const Uuid& pipeline) {
+  MutexLock lock(mutex_);
+  return {SlotsOf(pipeline), table_.size(), digest_};
+}
+
 absl::StatusOr<TableSchema> FakeDatabase::Describe() {
   MutexLock lock(mutex_);
   ++describes_;
@@ -354,6 +365,13 @@ WriteOutcome FakeExecutor::Write(const WritePlan& plan, const FlushProgress& pro
 absl::StatusOr<Resolution> FakeExecutor::Resolve(const SlotMove& move) {
   connected_ = true;
   return database_->Resolve(move);
+}
+
+absl::StatusOr<TableContents> FakeExecutor::ReadContents(const Uuid& pipeline,
+                                                         const TableSchema& /*schema*/,
+                                                         bool /*digest*/) {
+  connected_ = true;
+  return database_->Contents(pipeline);
 }
 
 }  // namespace batchsql

@@ -99,6 +99,7 @@ class FakeDatabase {
   };
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress, KeepFailures keep);
+  TableContents Contents(const Uuid& pipeline);
   absl::StatusOr<TableSchema> Describe();
   absl::Status Claim(const SlotClaim& claim);
   absl::StatusOr<Resolution> Resolve(const SlotMove& move);
@@ -109,8 +110,8 @@ class FakeDatabase {
   bool BeginWrite(const WritePlan& plan, const FlushProgress& progress, size_t* index,
                   ScriptedWrite* script);
   // Moves the rows if they are all as expected; else nothing, and why.
-  WriteOutcome::Kind Commit(const TableName& table, const FlushProgress& progress, size_t index,
-                            std::vector<std::string> rows);
+  WriteOutcome::Kind Commit(const WritePlan& plan, const FlushProgress& progress, size_t index,
+                            const WriteOutcome& outcome);
   std::vector<SlotRow> SlotsOf(const Uuid& pipeline) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MoveSlots(const SlotClaim& claim) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SlotIs(const Uuid& pipeline, const SlotRow& row) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -125,6 +126,7 @@ class FakeDatabase {
   std::map<ProducerKey, uint64_t> producers_ ABSL_GUARDED_BY(mutex_);
   std::vector<RecordedWrite> writes_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> table_ ABSL_GUARDED_BY(mutex_);
+  RowDigest digest_ ABSL_GUARDED_BY(mutex_);  // of those that were written with one
   size_t describes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t claims_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t resolves_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -147,6 +149,8 @@ class FakeExecutor : public Executor {
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
                      KeepFailures keep) override;
   absl::StatusOr<Resolution> Resolve(const SlotMove& move) override;
+  absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
+                                             bool digest) override;
   bool connected() const override { return connected_; }
   void Disconnect() override { connected_ = false; }
 
