@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "server/grpc/audit_call.h"
 #include "server/grpc/letter_calls.h"
 #include "server/grpc/status_details.h"
 #include "server/version.h"
@@ -55,13 +56,14 @@ grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* cont
   return reactor;
 }
 
-grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* AdminService::Queue(CallQueue& calls,
+                                              grpc::CallbackServerContext* context,
                                               absl::AnyInvocable<absl::Status()> call) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   CallQueue::Call queued = [reactor, call = std::move(call)]() mutable {
     reactor->Finish(ToGrpcStatus(call()));
   };
-  if (!calls_.Add(queued)) {
+  if (!calls.Add(queued)) {
     reactor->Finish(ToGrpcStatus(absl::ResourceExhaustedError("too many such calls wait")));
   }
   return reactor;
@@ -70,26 +72,33 @@ grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* AdminService::ListDeadLetters(grpc::CallbackServerContext* context,
                                                         const v1::ListDeadLettersRequest* request,
                                                         v1::ListDeadLettersResponse* response) {
-  return Queue(context, [=, this] { return ListLetters(ingestor_, *request, response); });
+  return Queue(letters_, context, [=, this] { return ListLetters(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetDeadLetter(grpc::CallbackServerContext* context,
                                                       const v1::GetDeadLetterRequest* request,
                                                       v1::GetDeadLetterResponse* response) {
-  return Queue(context, [=, this] { return GetLetter(ingestor_, *request, response); });
+  return Queue(letters_, context, [=, this] { return GetLetter(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
     grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
     v1::ReplayDeadLettersResponse* response) {
-  return Queue(context,
+  return Queue(letters_, context,
                [=, this] { return ReplayLetters(ingestor_, limits_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerContext* context,
                                                          const v1::PurgeDeadLettersRequest* request,
                                                          v1::PurgeDeadLettersResponse* response) {
-  return Queue(context, [=, this] { return PurgeLetters(ingestor_, *request, response); });
+  return Queue(letters_, context,
+               [=, this] { return PurgeLetters(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::Audit(grpc::CallbackServerContext* context,
+                                              const v1::AuditRequest* request,
+                                              v1::AuditResponse* response) {
+  return Queue(audits_, context, [=, this] { return AuditTable(ingestor_, *request, response); });
 }
 
 }  // namespace batchsql

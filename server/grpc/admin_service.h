@@ -10,7 +10,7 @@
 namespace batchsql {
 
 // batchsql.v1.Admin over an Ingestor, which must outlive it. Called by gRPC's threads; what waits
-// for disks runs on a thread of its own.
+// for disks or databases runs on threads of its own.
 class AdminService : public v1::Admin::CallbackService {
  public:
   AdminService(Ingestor& ingestor, const RequestLimits& limits)
@@ -31,15 +31,19 @@ class AdminService : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* PurgeDeadLetters(grpc::CallbackServerContext* context,
                                              const v1::PurgeDeadLettersRequest* request,
                                              v1::PurgeDeadLettersResponse* response) override;
+  grpc::ServerUnaryReactor* Audit(grpc::CallbackServerContext* context,
+                                  const v1::AuditRequest* request,
+                                  v1::AuditResponse* response) override;
 
  private:
-  grpc::ServerUnaryReactor* Queue(grpc::CallbackServerContext* context,
-                                  absl::AnyInvocable<absl::Status()> call);
+  static grpc::ServerUnaryReactor* Queue(CallQueue& calls, grpc::CallbackServerContext* context,
+                                         absl::AnyInvocable<absl::Status()> call);
 
   Ingestor& ingestor_;
   const RequestLimits limits_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  CallQueue calls_;
+  CallQueue letters_;
+  CallQueue audits_;  // they take long
 };
 
 }  // namespace batchsql
