@@ -2,6 +2,7 @@
 
 #include <grpcpp/client_context.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -28,7 +29,8 @@ int PrintJson(const google::protobuf::Message& message);
 template <typename Stub>
 class Caller {
  public:
-  explicit Caller(const ServerAddress& server) : server_(server) {}
+  explicit Caller(const ServerAddress& server, std::chrono::seconds deadline = kCallDeadline)
+      : server_(server), deadline_(deadline) {}
 
   // `method` is the stub's. An error carries what to tell the user.
   template <typename Request, typename Response>
@@ -42,7 +44,7 @@ class Caller {
       stub_ = std::make_unique<Stub>(*channel);
     }
     grpc::ClientContext context;
-    SetDeadline(context);
+    SetDeadline(context, deadline_);
     Response response;
     const absl::Status status = FromGrpc((stub_.get()->*method)(&context, request, &response));
     if (!status.ok()) return absl::Status(status.code(), Describe(status));
@@ -51,6 +53,7 @@ class Caller {
 
  private:
   const ServerAddress server_;
+  const std::chrono::seconds deadline_;  // of each call
   std::unique_ptr<Stub> stub_;
 };
 

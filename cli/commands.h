@@ -16,6 +16,7 @@ inline constexpr int kExitRejected = 1;       // some rows were refused
 inline constexpr int kExitUsage = 2;          // wrong use, missing file, malformed input
 inline constexpr int kExitServer = 3;         // not reached, refused, or lost
 inline constexpr int kExitDamaged = 1;        // a journal or dead letters have lost something
+inline constexpr int kExitMismatch = 1;       // a table is not as its ledger says
 inline constexpr int kExitInterrupted = 130;  // by the user, as shells have it
 
 struct ServerAddress {
@@ -38,6 +39,16 @@ int RunTables(const ServerAddress& server, const std::string& table, bool json);
 
 // `batchsql status`.
 int RunStatus(const ServerAddress& server, bool json);
+
+// `batchsql audit`: of one table, or of all.
+struct AuditCommand {
+  ServerAddress server;
+  std::string table;  // empty: all
+  bool json = false;
+};
+// Its last lines on standard output are `audit: table=… acknowledged=… in_target=… missing=…
+// extra=… …`, one for each table.
+int RunAudit(const AuditCommand& command);
 
 // `batchsql dlq …`, each with its part of it.
 struct LettersCommand {

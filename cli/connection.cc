@@ -11,7 +11,6 @@
 namespace batchsql::cli {
 namespace {
 
-constexpr std::chrono::seconds kCallDeadline{30};
 // A table with many thousands of rejected rows in one answer.
 constexpr int kAnswerBytesMax = 256 << 20;
 // On a machine that is short of time the first try may fail; a daemon that is not there should not
@@ -43,8 +42,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const std::string& addres
   return channel;
 }
 
-void SetDeadline(grpc::ClientContext& context) {
-  context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+void SetDeadline(grpc::ClientContext& context, std::chrono::seconds deadline) {
+  context.set_deadline(std::chrono::system_clock::now() + deadline);
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {

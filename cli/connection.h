@@ -19,7 +19,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const std::string& addres
                                                        std::chrono::milliseconds deadline);
 
 // Sets the deadline of a short call.
-void SetDeadline(grpc::ClientContext& context);
+inline constexpr std::chrono::seconds kCallDeadline{30};
+void SetDeadline(grpc::ClientContext& context, std::chrono::seconds deadline = kCallDeadline);
 
 absl::Status FromGrpc(const grpc::Status& status);
 

@@ -103,6 +103,15 @@ void AddStatus(CLI::App& app, ServerAddress* server, std::string* table, bool* j
   tables->callback([=] { *run = [=] { return RunTables(*server, *table, *json); }; });
 }
 
+void AddAudit(CLI::App& app, AuditCommand* audit, Run* run) {
+  CLI::App* const command =
+      app.add_subcommand("audit", "Compare what was committed with what the tables hold");
+  command->add_option("--table", audit->table, "Only this one");
+  command->add_flag("--json", audit->json, "As JSON");
+  AddServer(command, &audit->server);
+  command->callback([=] { *run = [=] { return RunAudit(*audit); }; });
+}
+
 std::map<std::string, v1::RejectReason> Reasons() {
   std::map<std::string, v1::RejectReason> reasons;
   for (int reason = v1::REJECT_REASON_UNKNOWN_COLUMN; reason < v1::RejectReason_ARRAYSIZE;
@@ -212,7 +221,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("batchsql ") + kVersion);
   app.require_subcommand(1);
   app.footer(
-      "Exit status: 0 done; 1 some rows were refused, or a journal is damaged; 2 wrong use, "
+      "Exit status: 0 done; 1 some rows were refused, a journal is damaged, or a table is not as "
+      "its ledger says; 2 wrong use, "
       "missing file or malformed\n"
       "input; 3 the server was not reached, refused, or was lost; 130 interrupted.");
   Run run;
@@ -221,6 +231,7 @@ int Main(int argc, char** argv) {
   LettersCommand letters;
   LettersFolderCommand letters_folder;
   JournalCommand journal;
+  AuditCommand audit;
   ServerAddress server;
   std::string table;
   bool json = false;
@@ -228,6 +239,7 @@ int Main(int argc, char** argv) {
   AddGenerate(app, &generate, &run);
   AddLetters(app, &letters, &letters_folder, &run);
   AddStatus(app, &server, &table, &json, &run);
+  AddAudit(app, &audit, &run);
   AddJournal(app, &journal, &run);
   try {
     app.parse(argc, argv);

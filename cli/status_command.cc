@@ -39,14 +39,27 @@ void PrintTargets(const v1::StatusResponse& status) {
 }
 
 void PrintTables(const v1::StatusResponse& status) {
-  TextTable table({"TABLE", "TARGET", "STATE", "QUEUED", "RECEIVED", "COMMITTED", "REJECTED",
-                   "DEAD", "LAST ERROR"},
-                  {false, false, false, true, true, true, true, true, false});
+  TextTable table({"TABLE", "TARGET", "STATE", "LETTERS", "LAST ERROR"},
+                  {false, false, false, true, false});
   for (const v1::TableStatus& one : status.tables()) {
-    table.Add({one.table(), one.target(), one.state(), WithSeparators(one.queued_rows()),
-               WithSeparators(one.received_rows()), WithSeparators(one.committed_rows()),
-               WithSeparators(one.rejected_rows()), WithSeparators(one.dead_lettered_rows()),
+    table.Add({one.table(), one.target(), one.state(), WithSeparators(one.dead_letters()),
                one.last_error()});
+  }
+  std::printf("%s\n", table.Text().c_str());
+}
+
+// The first three are together what the others are.
+void PrintRows(const v1::StatusResponse& status) {
+  TextTable table({"ROWS OF", "RECEIVED", "RECOVERED", "REPLAYED", "REJECTED", "REPEATED",
+                   "COALESCED", "COMMITTED", "DEAD", "LOST", "QUEUED"},
+                  {false, true, true, true, true, true, true, true, true, true, true});
+  for (const v1::TableStatus& one : status.tables()) {
+    table.Add({one.table(), WithSeparators(one.received_rows()),
+               WithSeparators(one.recovered_rows()), WithSeparators(one.replayed_rows()),
+               WithSeparators(one.rejected_rows()), WithSeparators(one.deduplicated_rows()),
+               WithSeparators(one.coalesced_rows()), WithSeparators(one.committed_rows()),
+               WithSeparators(one.dead_lettered_rows()), WithSeparators(one.lost_rows()),
+               WithSeparators(one.queued_rows())});
   }
   std::fputs(table.Text().c_str(), stdout);
 }
@@ -68,6 +81,7 @@ void PrintStatus(const v1::StatusResponse& status) {
   PrintConfiguration(status.configuration());
   PrintTargets(status);
   PrintTables(status);
+  PrintRows(status);
 }
 
 void PrintSummaries(const v1::ListTablesResponse& response) {

@@ -92,6 +92,9 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
   if (table.producers == ProducersKind::kTarget) {
     absl::StrAppend(&text, "    producers' positions are kept in the database, with their rows\n");
   }
+  if (table.exclusive) {
+    absl::StrAppend(&text, "    nobody else writes to it: an audit compares the rows' contents\n");
+  }
   absl::StrAppend(&text, "    a batch closes at ", batch.rows_max, " rows, ",
                   Bytes(batch.bytes_max), " or ", batch.linger_ms, " ms\n");
   return text;

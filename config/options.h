@@ -86,6 +86,7 @@ struct TableOptions {
   JournalKind journal = JournalKind::kDisk;
   ProducersKind producers = ProducersKind::kJournal;  // kTarget without a journal
   BatchOptions batch;
+  bool exclusive = false;  // nobody else writes to the table
   bool operator==(const TableOptions&) const = default;
 };
 

@@ -187,6 +187,10 @@ void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) 
   reader.ReadChoice<JournalKind>("journal", &table->journal,
                                  {{"disk", JournalKind::kDisk}, {"none", JournalKind::kNone}});
   ReadProducers(reader, table);
+  reader.Read("exclusive", &table->exclusive);
+  if (table->exclusive && table->rule.conflict != Conflict::kInsert) {
+    reader.Fail("exclusive", "is only for tables with conflict: insert");
+  }
   ReadBatch(reader, limits, &table->batch);
   CheckRule(reader, *table);
 }

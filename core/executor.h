@@ -76,6 +76,13 @@ struct NewColumn {
 // What became of a commit that was in doubt.
 enum class Resolution : uint8_t { kCommitted, kNotCommitted, kFenced };
 
+// What a target holds of a table and of the pipeline that writes it, as of one moment.
+struct TableContents {
+  std::vector<SlotRow> slots;  // of the pipeline, ascending by slot
+  uint64_t rows = 0;           // of the table
+  RowDigest digest;            // of all of them; where it was asked for
+};
+
 // Keeps the rows that an attempt is about to leave out, durably, as that attempt's, or tells what
 // the transaction itself must write of them. An error rolls the attempt back.
 using KeepFailures =
@@ -131,6 +138,11 @@ class Executor {
   // a server that can be written, locks the slot's row and looks which side of `move` it shows.
   // Errors as Describe.
   virtual absl::StatusOr<Resolution> Resolve(const SlotMove& move) = 0;
+
+  // Counts the table's rows and reads the pipeline's slots in one snapshot; for `digest` it reads
+  // every row. Takes as long as that takes. Errors as Describe.
+  virtual absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline,
+                                                     const TableSchema& schema, bool digest) = 0;
 
   // A connection is open, as far as is known without asking.
   virtual bool connected() const = 0;

@@ -39,6 +39,24 @@ void FlushWindow::GiveUpBefore(Lsn lsn) {
   }
 }
 
+SlotTotals FlushWindow::totals() const {
+  SlotTotals totals;
+  for (const Slot& slot : slots_) totals += slot.row.totals;
+  return totals;
+}
+
+uint64_t FlushWindow::CountNotCommitted(Lsn from, Lsn to) const {
+  from = std::max(from, frontier_ + 1);
+  if (from > to) return 0;
+  uint64_t count = to - from + 1;
+  for (const auto& [island_from, island_to] : islands_) {
+    const Lsn begin = std::max(from, island_from);
+    const Lsn end = std::min(to, island_to);
+    if (begin <= end) count -= end - begin + 1;
+  }
+  return count;
+}
+
 bool FlushWindow::IsFree(const Slot& slot) const { return !slot.taken && slot.row.to <= frontier_; }
 
 bool FlushWindow::HasFreeSlot() const {

@@ -23,6 +23,10 @@ class FlushWindow {
   bool IsCommitted(Lsn lsn) const { return FirstNotCommitted(lsn) != lsn; }
   // The first LSN from `lsn` on that is not committed.
   Lsn FirstNotCommitted(Lsn lsn) const;
+  // Of all slots, in all: the pipeline's ledger.
+  SlotTotals totals() const;
+  // How many of [from, to] are not committed.
+  uint64_t CountNotCommitted(Lsn from, Lsn to) const;
 
   // Without a journal: what is not committed between committed ranges that begin before `lsn` was
   // lost with the process that had it. The frontier goes past it.

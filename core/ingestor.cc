@@ -36,9 +36,17 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
       rules_(options_.rules) {
   for (const auto& [name, target] : targets_) {
     const Target* observed = target.get();
-    resources_.metrics->AddTarget(
-        name, {[observed] { return observed->connections(); },
-               [this, observed] { return RowsWait(observed); }, target->connections_max()});
+    resources_.metrics->AddTarget(name, {[observed] { return observed->connections(); },
+                                         [this, observed] { return RowsWait(observed); },
+                                         [this, observed] {
+                                           EndedRows::Counts ended;
+                                           for (Pipeline* pipeline : pipelines()) {
+                                             if (&pipeline->target() == observed)
+                                               ended += pipeline->ended_last_hour();
+                                           }
+                                           return ended;
+                                         },
+                                         target->connections_max()});
   }
   resources_.metrics->registry().AddCollector([this] {
     return CollectPipelines(pipelines(), *resources_.metrics, resources_.disk->bytes_max());
@@ -55,11 +63,24 @@ Ingestor::Ingestor(Options options, std::vector<std::unique_ptr<Target>> targets
 
 Ingestor::~Ingestor() { Drain(resources_.clock->Now()); }
 
-absl::StatusOr<std::unique_ptr<Journal>> Ingestor::OpenJournal(const TableRule& rule) {
-  if (!rule.journal || options_.journal_root.empty()) return nullptr;
+std::string Ingestor::JournalDirectory(const TableRule& rule) const {
+  if (!rule.journal || options_.journal_root.empty()) return "";
+  return absl::StrCat(options_.journal_root, "/",
+                      JournalDirectoryName({rule.target, rule.options.table}));
+}
+
+absl::StatusOr<std::unique_ptr<LedgerFile>> Ingestor::OpenLedger(const TableRule& rule) {
+  std::string directory = JournalDirectory(rule);
+  if (directory.empty()) return nullptr;
+  return LedgerFile::Open(resources_.env, std::move(directory));
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Ingestor::OpenJournal(const TableRule& rule,
+                                                               const LedgerFile* ledger) {
   Journal::Options options = options_.journal;
-  options.directory = absl::StrCat(options_.journal_root, "/",
-                                   JournalDirectoryName({rule.target, rule.options.table}));
+  options.directory = JournalDirectory(rule);
+  if (options.directory.empty()) return nullptr;
+  if (ledger->saved().has_value()) options.counted_through = ledger->saved()->through;
   return Journal::Open(resources_.env, resources_.disk, resources_.clock, std::move(options));
 }
 
@@ -87,12 +108,19 @@ std::unique_ptr<Pipeline> Ingestor::NewPipeline(TableRule rule) {
   const std::string table = rule.options.table.ToString();
   PipelineMetrics* metrics = resources_.metrics->AddPipeline(rule.target, table);
   rule.options.id = UuidOfName(absl::StrCat(options_.instance, "\n", rule.target, "\n", table));
-  absl::StatusOr<std::unique_ptr<Journal>> journal = OpenJournal(rule);
+  absl::StatusOr<std::unique_ptr<LedgerFile>> ledger = OpenLedger(rule);
+  absl::StatusOr<std::unique_ptr<Journal>> journal =
+      ledger.ok() ? OpenJournal(rule, ledger->get()) : ledger.status();
   absl::StatusOr<std::unique_ptr<LetterStore>> letters = OpenLetters(rule);
   if (!letters.ok()) journal = letters.status();
   return std::make_unique<Pipeline>(std::move(rule.options), target, metrics, resources_.clock,
                                     resources_.memory, std::move(journal),
-                                    letters.ok() ? *std::move(letters) : nullptr);
+                                    letters.ok() ? *std::move(letters) : nullptr,
+                                    ledger.ok() ? *std::move(ledger) : nullptr);
+}
+
+void Ingestor::SaveLedgers() {
+  for (Pipeline* pipeline : pipelines()) pipeline->SaveLedger();
 }
 
 void Ingestor::OpenAll() {

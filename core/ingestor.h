@@ -80,6 +80,9 @@ class Ingestor {
   // UNAVAILABLE (draining, or Apply has not made it yet).
   absl::StatusOr<Pipeline*> Find(std::string_view table);
 
+  // Pipeline::SaveLedger of all.
+  void SaveLedgers();
+
   // Sorted by label.
   std::vector<Pipeline*> pipelines() const;
   // Of tables that were removed: rows of theirs are still being written.
@@ -112,7 +115,10 @@ class Ingestor {
   absl::StatusOr<Pipeline*> MakeUnlisted(TableRule rule);
   bool RowsWait(const Target* target) const;
   std::unique_ptr<Pipeline> NewPipeline(TableRule rule);
-  absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule);
+  std::string JournalDirectory(const TableRule& rule) const;  // empty: it has none
+  absl::StatusOr<std::unique_ptr<LedgerFile>> OpenLedger(const TableRule& rule);
+  absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(const TableRule& rule,
+                                                       const LedgerFile* ledger);
   absl::StatusOr<std::unique_ptr<LetterStore>> OpenLetters(const TableRule& rule);
   void OpenLeftJournals();
 

@@ -57,15 +57,6 @@ void Metrics::AddTarget(const std::string& database, TargetProbe probe) {
   series.probe = std::move(probe);
 }
 
-double Metrics::IntegrityRate(const std::string& database) {
-  TargetActivity* activity = nullptr;
-  {
-    MutexLock lock(mutex_);
-    activity = targets_.at(database).activity.get();
-  }
-  return activity->IntegrityRate();
-}
-
 PipelineMetrics* Metrics::AddPipeline(const std::string& database, const std::string& table) {
   MutexLock lock(mutex_);
   std::unique_ptr<PipelineMetrics>& known = pipelines_[{database, table}];
@@ -98,7 +89,7 @@ void Metrics::Refresh() {
   const double memory = static_cast<double>(ResidentBytes());
   const double buffer = buffer_probe ? buffer_probe() : 0;
   for (TargetSeries* series : targets) {
-    series->integrity->Set(series->activity->IntegrityRate());
+    series->integrity->Set(series->probe.ended().IntegrityRate());
     series->error_rate->Set(series->activity->ErrorRate(series->probe.rows_wait()));
     series->memory->Set(memory);
     series->buffer->Set(buffer);

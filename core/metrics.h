@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/ended_rows.h"
 #include "core/metric_registry.h"
 #include "core/mutex.h"
 #include "core/pipeline_metrics.h"
@@ -28,6 +29,7 @@ class Metrics {
   struct TargetProbe {
     std::function<uint32_t()> connections;
     std::function<bool()> rows_wait;
+    std::function<EndedRows::Counts()> ended;  // in the last hour
     uint32_t connections_max = 1;
   };
 
@@ -39,9 +41,6 @@ class Metrics {
   PipelineMetrics* AddPipeline(const std::string& database, const std::string& table);
   // The share of the memory budget in use, 0–1, read at each Expose.
   void SetBufferProbe(std::function<double()> probe);
-
-  // What the gauge shows for this database.
-  double IntegrityRate(const std::string& database);
 
   // For series of other parts of the process.
   MetricRegistry& registry() { return registry_; }

@@ -34,7 +34,7 @@ std::string_view PipelineStateName(PipelineState state) {
 
 Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock,
                    Budget* budget, absl::StatusOr<std::unique_ptr<Journal>> journal,
-                   std::unique_ptr<LetterStore> letters)
+                   std::unique_ptr<LetterStore> letters, std::unique_ptr<LedgerFile> ledger)
     : options_(std::move(options)),
       target_(target),
       metrics_(metrics),
@@ -42,6 +42,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
       budget_(budget),
       has_journal_(!journal.ok() || *journal != nullptr),
       letters_(std::move(letters)),
+      ledger_file_(std::move(ledger)),
       id_(options_.id),
       batcher_(options_.batch) {
   if (!journal.ok()) {
@@ -78,8 +79,12 @@ void Pipeline::Recover(JournalState recovered) {
   next_lsn_ = recovered.next_lsn;
   synced_lsn_ = recovered.next_lsn - 1;
   queued_through_ = synced_lsn_;
-  recovered_through_ = synced_lsn_;
   left_ = {recovered.first_lsn, synced_lsn_, std::nullopt};
+  RecoverLedger(recovered.counted);
+  // All of it, until the claim tells what is committed: never too few.
+  numbered_through_ = synced_lsn_;
+  left_rows_ = left_.through + 1 - left_.next;
+  status_.recovered_rows = left_rows_;
 }
 
 Pipeline::~Pipeline() { Drain(clock_->Now()); }
@@ -162,6 +167,7 @@ void Pipeline::Drain(TimePoint deadline, LeftRows left) {
     status_.lost_rows += std::exchange(syncing_rows_, 0);  // the disk did not take them
   }
   GiveUpQueue();
+  SaveLastLedger();
   if (letters_ != nullptr) letters_->Close();
 }
 

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "core/audit.h"
 #include "core/batcher.h"
 #include "core/claim.h"
 #include "core/clock.h"
@@ -22,6 +23,7 @@
 #include "core/executor.h"
 #include "core/flush_window.h"
 #include "core/journal/journal.h"
+#include "core/ledger_file.h"
 #include "core/metrics.h"
 #include "core/mutex.h"
 #include "core/producer_lookups.h"
@@ -52,7 +54,8 @@ struct PipelineStatus {
   uint64_t queued_rows = 0;      // in memory, on their way into the journal, or left there
   uint64_t queued_bytes = 0;     // in memory
   uint64_t received_rows = 0;    // by this process
-  uint64_t recovered_rows = 0;   // read back from the journal of an earlier process
+  uint64_t recovered_rows = 0;   // left in the journal by an earlier process, or lacked again by a
+                                 // target that moved back
   uint64_t replayed_rows = 0;    // of dead letters, by this process; not among the received
   uint64_t rejected_rows = 0;    // by validation
   uint64_t deduplicated_rows = 0;
@@ -90,8 +93,9 @@ class Pipeline {
     bool create_missing = false;  // make the table from the first rows
     bool add_columns = false;     // add columns that rows name and the table lacks
     BatchLimits batch;
-    uint32_t flushers = 1;  // flushes in flight; more than one only takes effect for kInsert
-    Uuid id{};              // of a pipeline without a journal
+    bool exclusive = false;  // nobody else writes to the table; only for kInsert
+    uint32_t flushers = 1;   // flushes in flight; more than one only takes effect for kInsert
+    Uuid id{};               // of a pipeline without a journal
     // Producers' positions move in the target, with their rows; else the journal alone has them.
     bool producers_in_target = false;
     Duration backoff_base = std::chrono::milliseconds(50);
@@ -109,7 +113,8 @@ class Pipeline {
   // either cannot be opened: then the pipeline is stopped from the start, for that reason.
   Pipeline(Options options, Target* target, PipelineMetrics* metrics, Clock* clock, Budget* budget,
            absl::StatusOr<std::unique_ptr<Journal>> journal,
-           std::unique_ptr<LetterStore> letters = nullptr);
+           std::unique_ptr<LetterStore> letters = nullptr,
+           std::unique_ptr<LedgerFile> ledger = nullptr);
   ~Pipeline();
 
   const Options& options() const { return options_; }
@@ -181,6 +186,15 @@ class Pipeline {
   // Of all that was ever accepted; false also where that is not known.
   bool all_committed() const;
 
+  // Keeps the counts for the next process; to be called every few seconds. May wait for the disk.
+  void SaveLedger();
+  // Rows that ended in the last hour, by any process.
+  EndedRows::Counts ended_last_hour() const;
+  // Compares the ledger with the table, in one snapshot: takes as long as counting the rows, or
+  // reading them where the table is exclusive, and a connection for that time.
+  // FAILED_PRECONDITION, NOT_FOUND, UNAVAILABLE.
+  absl::StatusOr<AuditReport> Audit();
+
  private:
   struct OpenRequest {
     std::vector<NewColumn> shape;
@@ -242,6 +256,7 @@ class Pipeline {
   void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadBack();
+  void TakeBack(QueuedBlock block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // core/pipeline_producers.cc
   bool KeepsInTarget(std::string_view producer_id) const;
@@ -268,11 +283,24 @@ class Pipeline {
   void ForgetReplays(const Batch& batch);
   AttemptResult GiveUpReplays(Flush& flush);
 
+  // core/pipeline_ledger.cc
+  void RecoverLedger(const IntakeTotals& journaled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  IntakeTotals CountIntake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AdoptTotals(bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountEnded(uint64_t committed, uint64_t others) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<uint64_t> LiveMinutes(absl::Span<const uint64_t> letter_ids) const;
+  void Forgive(absl::Span<const uint64_t> minutes);
+  LedgerRecord MakeRecord() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Lsn TrimmableLsn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SaveLastLedger();
+  void WriteLedger(LedgerRecord record);
+
   // core/pipeline_claim.cc
   absl::Status Claim(Executor& executor);
   absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
   absl::Status Remember(const ClaimMark& mark);
   void Adopt(const std::vector<SlotRow>& slots);
+  void RecountLeft(uint64_t waiting, bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AnswerClaimed();
 
   // core/pipeline_flush.cc
@@ -311,8 +339,9 @@ class Pipeline {
   Clock* const clock_;
   Budget* const budget_;
   const bool has_journal_;
-  std::unique_ptr<Journal> journal_;      // null: none, or it could not be opened
-  std::unique_ptr<LetterStore> letters_;  // null: none
+  std::unique_ptr<Journal> journal_;         // null: none, or it could not be opened
+  std::unique_ptr<LetterStore> letters_;     // null: none
+  std::unique_ptr<LedgerFile> ledger_file_;  // null: none. Of whoever is saving_
   Uuid id_{};
   std::unique_ptr<ProducerLookups> lookups_;  // null unless positions are kept in the target
 
@@ -331,11 +360,19 @@ class Pipeline {
   std::optional<TimePoint> reopen_at_ ABSL_GUARDED_BY(mutex_);
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_) = 1;
   Lsn synced_lsn_ ABSL_GUARDED_BY(mutex_) = 0;
-  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;     // queued or left; follows synced_lsn_
-  Lsn recovered_through_ ABSL_GUARDED_BY(mutex_) = 0;  // LSNs of an earlier process
-  Lsn recovered_counted_ ABSL_GUARDED_BY(mutex_) = 0;  // of those, what the status counts
+  Lsn queued_through_ ABSL_GUARDED_BY(mutex_) = 0;      // queued or left; follows synced_lsn_
+  Lsn numbered_through_ ABSL_GUARDED_BY(mutex_) = 0;    // left_rows_ counts LSNs up to here
+  IntakeTotals intake_before_ ABSL_GUARDED_BY(mutex_);  // by earlier processes
+  EndedRows ended_ ABSL_GUARDED_BY(mutex_);
+  SlotTotals slot_totals_ ABSL_GUARDED_BY(mutex_);     // as last read, or saved
+  uint64_t saved_minute_ ABSL_GUARDED_BY(mutex_) = 0;  // of an earlier process; 0: none
+  Lsn known_frontier_ ABSL_GUARDED_BY(mutex_) = 0;     // while there is no window
+  Lsn saved_through_ ABSL_GUARDED_BY(mutex_) = UINT64_MAX;
+  std::optional<LedgerRecord> unsaved_ ABSL_GUARDED_BY(mutex_);  // waits for the journal
+  bool saving_ ABSL_GUARDED_BY(mutex_) = false;
+  bool was_claimed_ ABSL_GUARDED_BY(mutex_) = false;   // by this process
   uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
-  uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // by this process
+  uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // in left_, and not committed
   LeftRange left_ ABSL_GUARDED_BY(mutex_);
   bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);

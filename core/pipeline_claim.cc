@@ -122,21 +122,37 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
       window_->GiveUpBefore(batcher_.lowest_lsn().value_or(next_lsn_));
     } else {
       queued = batcher_.TakeAll();
+      uint64_t waiting = left_rows_;
       for (QueuedBlock& block : queued) {
-        left_rows_ += block.pending_rows();
+        waiting += block.pending_rows();
         waiters_.Add(block.answer, std::move(block.receipt));
       }
       std::optional<TimePoint> accepted_from = left_.empty() ? std::nullopt : left_.accepted_from;
       if (!queued.empty()) accepted_from = queued.front().accepted_at;
       left_ = {window_->frontier() + 1, queued_through_, accepted_from};
-      // A target that moved back gets rows again that were counted already.
-      recovered_counted_ = std::min(recovered_counted_, window_->frontier());
+      RecountLeft(waiting, !was_claimed_);
     }
+    AdoptTotals(!std::exchange(was_claimed_, true));
     wake_.NotifyAll();
   }
   AnswerClaimed();
   Log(LogLevel::kInfo, "pipeline claimed",
       {{"table", options_.label}, {"pipeline", UuidText(id_)}});
+}
+
+// The target tells what is left, in LSNs: `waiting` rows were thought to be. Fewer: an earlier
+// process, or a flush whose answer never came, had committed the rest. More: it moved back.
+void Pipeline::RecountLeft(uint64_t waiting, bool is_first) {
+  left_rows_ = window_->CountNotCommitted(left_.next, left_.through);
+  numbered_through_ = left_.through;
+  if (left_rows_ >= waiting) {
+    status_.recovered_rows += left_rows_ - waiting;
+    return;
+  }
+  const uint64_t committed = waiting - left_rows_;
+  const uint64_t recovered = is_first ? std::min(committed, status_.recovered_rows) : 0;
+  status_.recovered_rows -= recovered;
+  status_.committed_rows += committed - recovered;
 }
 
 // Whoever waits for rows that the claim found committed: no flush will come across them.

@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/pipeline.h"
 #include "core/row_block_builder.h"
+#include "core/slot_totals.h"
 #include "core/strings.h"
 
 namespace batchsql {
@@ -97,6 +98,14 @@ AttemptReason ReasonOfFailure(const WriteOutcome& outcome) {
   }
 }
 
+std::optional<RowDigest> DigestOf(const WritePlan& plan, bool exclusive) {
+  if (!exclusive) return std::nullopt;
+  RowDigest digest;
+  RowDigester digester(*plan.schema);
+  for (const RowBlock* block : plan.blocks) digest += digester.OfBlock(*block);
+  return digest;
+}
+
 double MillisecondsBetween(TimePoint from, TimePoint to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
@@ -141,14 +150,17 @@ std::optional<FlushProgress> Pipeline::BeginAttempt(const Flush& flush) {
   const uint64_t attempt = attempts_() >> 1;  // fits a signed integer
   return FlushProgress{
       window_->Move(id_, flush.slot, flush.batch.first_lsn(), flush.batch.last_lsn(), attempt),
-      flush.moves};
+      flush.moves,
+      {},
+      flush.batch.refused};
 }
 
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   if (const auto error = PrepareProducers(flush); error.has_value()) {
     return HandleFailure(flush, *error);
   }
-  const WritePlan plan = PlanWrite(flush.batch.schema, BlocksOf(flush.batch));
+  WritePlan plan = PlanWrite(flush.batch.schema, BlocksOf(flush.batch));
+  plan.digest = DigestOf(plan, options_.exclusive);
   if (letters_ != nullptr) letters_->Prepare();
   std::optional<FlushProgress> progress = BeginAttempt(flush);
   if (!progress.has_value()) return HandleFenced(flush);
@@ -177,6 +189,8 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   NoteMoves(flush, outcome.kind);
   if (outcome.kind == WriteOutcome::Kind::kCommitted) {
     metrics_->AttemptSucceeded(duration);
+    progress->slot.after.totals =
+        TotalsAfter(plan, *progress, outcome.failures, outcome.coalesced_rows);
     if (ConfirmLetters(flush, attempt)) {
       Commit(flush, *progress, outcome);
     } else {
@@ -387,7 +401,7 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
   const uint64_t failures = outcome.failures.size();
   const uint64_t committed = batch.rows - failures - outcome.coalesced_rows;
   const uint64_t refused = failures + batch.refused;
-  Lsn frontier = 0;
+  Lsn trim = 0;
   {
     MutexLock lock(mutex_);
     status_.coalesced_rows += outcome.coalesced_rows;
@@ -401,21 +415,22 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
     flushing_bytes_ -= batch.bytes;
     if (window_.has_value()) {
       window_->Committed(progress.slot);
-      frontier = window_->frontier();
+      trim = TrimmableLsn();
     }
+    CountEnded(committed, refused);
     // Together: a repeated request that finds the rows committed is told what was refused of them.
     for (const QueuedBlock& block : batch.blocks) {
       if (block.answer.producer_id.empty() || block.refused.empty()) continue;
       producers_.SetRefused(block.answer.producer_id, block.answer.sequence, block.refused);
     }
   }
-  metrics_->FlushCommitted(batch.rows, committed, refused,
+  metrics_->FlushCommitted(batch.rows, committed,
                            MillisecondsBetween(flush.started, clock_->Now()));
   ObserveCommit(batch);
   SetState(PipelineState::kRunning, "");
   if (letters_ != nullptr && letters_->in_target()) ForgetReplays(batch);
   AnswerCommitted(batch);
-  if (journal_ != nullptr) journal_->Trim(frontier);
+  if (journal_ != nullptr) journal_->Trim(trim);
 }
 
 void Pipeline::ObserveCommit(const Batch& batch) {
@@ -482,7 +497,10 @@ void Pipeline::ReportLost(const Batch& batch) {
     if (block.level == AckLevel::kMemory) lost += block.rows.rows();
   }
   if (lost == 0) return;
-  metrics_->RowsLost(lost);
+  {
+    MutexLock lock(mutex_);
+    CountEnded(0, lost);
+  }
   Log(LogLevel::kError, "rows acknowledged at level MEMORY are lost",
       {{"table", options_.label}, {"rows", absl::StrCat(lost)}});
 }

@@ -262,21 +262,27 @@ void Pipeline::ReadBack() {
     // The journal holds more than OnSynced has taken over: that comes into the queue by itself.
     if (block.first_lsn() > left_.through) break;
     left_.next = block.last_lsn() + 1;
-    const uint32_t rows = block.rows.rows();
-    const bool committed = window_->IsCommitted(block.last_lsn());
-    if (block.last_lsn() > recovered_through_ || block.last_lsn() <= recovered_counted_) {
-      left_rows_ -= rows;
-    } else {
-      recovered_counted_ = block.last_lsn();
-      if (!committed) status_.recovered_rows += rows;
-    }
-    if (committed) continue;
-    // An unchanged schema keeps its identity, so that batches need not be split.
-    if (*block.schema == *schema_) block.schema = schema_;
-    block.accepted_at = AcceptedAt(block.answer, clock_->Now());
-    left_.accepted_from = block.accepted_at;
-    batcher_.Add(std::move(block));
+    if (!window_->IsCommitted(block.last_lsn())) TakeBack(std::move(block));
   }
+}
+
+void Pipeline::TakeBack(QueuedBlock block) {
+  const uint64_t rows = block.rows.rows();
+  if (block.last_lsn() <= numbered_through_) {
+    // LSNs without a row were taken for rows.
+    const uint64_t numbers = block.last_lsn() - block.first_lsn() + 1;
+    left_rows_ -= numbers;
+    const uint64_t recovered = std::min(numbers - rows, status_.recovered_rows);
+    status_.recovered_rows -= recovered;
+    status_.committed_rows += numbers - rows - recovered;
+  } else {
+    left_rows_ -= rows;
+  }
+  // An unchanged schema keeps its identity, so that batches need not be split.
+  if (*block.schema == *schema_) block.schema = schema_;
+  block.accepted_at = AcceptedAt(block.answer, clock_->Now());
+  left_.accepted_from = block.accepted_at;
+  batcher_.Add(std::move(block));
 }
 
 }  // namespace batchsql

@@ -129,7 +129,9 @@ absl::Status Pipeline::RestoreRefused(const std::vector<SlotRow>& slots) {
 // The producer is forgotten when the letter itself says that it was replayed.
 absl::Status Pipeline::FinishReplays(absl::Span<const uint64_t> letter_ids) {
   if (letters_->in_target()) return absl::OkStatus();
+  const std::vector<uint64_t> minutes = LiveMinutes(letter_ids);
   if (absl::Status status = letters_->MarkReplayed(letter_ids); !status.ok()) return status;
+  Forgive(minutes);
   for (const uint64_t id : letter_ids) {
     const std::string producer = ReplayProducer(id_, id);
     {

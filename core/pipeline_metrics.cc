@@ -113,13 +113,12 @@ prometheus::Counter& PipelineMetrics::Outcome(std::string_view outcome) {
       {"batchsql_flush_attempts_total", "Attempts at a flush, by what became of them."}, labels);
 }
 
-void PipelineMetrics::FlushCommitted(uint64_t rows_in_flush, uint64_t committed, uint64_t refused,
+void PipelineMetrics::FlushCommitted(uint64_t rows_in_flush, uint64_t committed,
                                      double duration_ms) {
   processed_.Increment(static_cast<double>(committed));
   flushes_.Increment();
   duration_ms_.Observe(duration_ms);
   batch_size_.Observe(static_cast<double>(rows_in_flush));
-  target_->RowsEnded(committed, refused);
   MutexLock lock(mutex_);
   const TimePoint now = clock_->Now();
   recent_rows_.Add(now, committed);
@@ -161,8 +160,6 @@ void PipelineMetrics::ConnectFailed() {
   failed_.Increment();
   target_->AttemptMade(/*failed=*/true);
 }
-
-void PipelineMetrics::RowsLost(uint64_t rows) { target_->RowsEnded(0, rows); }
 
 void PipelineMetrics::JournalSynced(Duration duration) {
   journal_fsync_.Observe(Seconds(duration));

@@ -45,14 +45,12 @@ class PipelineMetrics {
   PipelineMetrics(MetricRegistry& registry, const prometheus::Labels& labels, Clock* clock,
                   TargetActivity* target);
 
-  void FlushCommitted(uint64_t rows_in_flush, uint64_t committed, uint64_t refused,
-                      double duration_ms);
+  void FlushCommitted(uint64_t rows_in_flush, uint64_t committed, double duration_ms);
   void RowsCommitted(absl::Span<const RowsLatency> latencies);
   void AttemptSucceeded(Duration duration);
   void AttemptFailed(AttemptReason reason, Duration duration);
   // The target could not be reached to open the table or claim the pipeline.
   void ConnectFailed();
-  void RowsLost(uint64_t rows);
   void JournalSynced(Duration duration);
 
   // Sets the gauges that depend on the time.

@@ -14,21 +14,16 @@ class TargetActivity {
   explicit TargetActivity(Clock* clock) : clock_(clock) {}
 
   void AttemptMade(bool failed);
-  void RowsEnded(uint64_t committed, uint64_t refused_or_lost);
 
   // Failed attempts ÷ attempts over the last 60 s, 0–1. Without attempts: the value before when
   // rows wait, else 0.
   double ErrorRate(bool rows_wait);
-  // Committed rows ÷ rows that ended in the last hour, 0–1; 1 when none ended.
-  double IntegrityRate();
 
  private:
   Clock* const clock_;
   Mutex mutex_;
   RollingCount attempts_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(60), 60};
   RollingCount failures_ ABSL_GUARDED_BY(mutex_){std::chrono::seconds(60), 60};
-  RollingCount committed_ ABSL_GUARDED_BY(mutex_){std::chrono::hours(1), 60};
-  RollingCount others_ ABSL_GUARDED_BY(mutex_){std::chrono::hours(1), 60};
   double error_rate_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

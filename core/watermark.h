@@ -6,9 +6,25 @@
 
 #include "core/dead_letters/letter_rows.h"
 #include "core/names.h"
+#include "core/row_digest.h"
 #include "core/uuid.h"
 
 namespace batchsql {
+
+// What the transactions of one slot, or of all, committed: the ledger of a pipeline
+// (docs/audit.md).
+struct SlotTotals {
+  uint64_t lsns = 0;       // of their ranges: one a row, at least one a request
+  uint64_t committed = 0;  // rows that were handed over
+  uint64_t coalesced = 0;  // rows for which another stood
+  uint64_t refused = 0;    // rows that were left out
+  // Of the committed rows, those that are in the digest: all, in a table that was always exclusive.
+  uint64_t digested = 0;
+  RowDigest digest;
+
+  SlotTotals& operator+=(const SlotTotals& other);
+  bool operator==(const SlotTotals&) const = default;
+};
 
 // One row of the target's table batchsql_watermark: a slot of a pipeline's flush window
 // (docs/watermark.md). Every number fits a signed 64-bit integer.
@@ -23,12 +39,13 @@ struct SlotRow {
   // Every row up to and including it was known to be committed then.
   Lsn frontier = 0;
   uint64_t attempt = 0;  // random; which attempt at the range committed
+  SlotTotals totals{};   // of every range so far
 
   bool operator==(const SlotRow&) const = default;
 };
 
 // A flush's first statement: the slot's row becomes `after` if it still has the epoch, token and
-// range of `before`; else the flush is fenced.
+// range of `before`; else the flush is fenced. The totals of `after` are the executor's to tell.
 struct SlotMove {
   Uuid pipeline{};
   SlotRow before;
@@ -66,6 +83,7 @@ struct FlushProgress {
   SlotMove slot;
   std::vector<ProducerMove> producers;  // empty unless the table keeps them in the target
   LetterChanges letters{};              // empty unless the pipeline keeps them in the target
+  uint64_t refused_rows = 0;            // of the range, and no longer in the plan: they do not fit
 };
 
 }  // namespace batchsql

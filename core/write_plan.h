@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "core/row_block.h"
+#include "core/row_digest.h"
 #include "core/table_schema.h"
 
 namespace batchsql {
@@ -60,6 +62,9 @@ struct WritePlan {
   absl::flat_hash_map<RowRef, std::vector<RowRef>> originals;
   // Rows of the batch that the plan does not write because a coalesced row stands for them.
   uint64_t coalesced_rows = 0;
+
+  // Of all rows; only of tables that are declared exclusive.
+  std::optional<RowDigest> digest;
 };
 
 // Calls fn(columns, row) for each row of `ranges`, in order; `columns` holds the block's views of

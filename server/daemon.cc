@@ -28,6 +28,9 @@ constexpr uint32_t kFlushersMax = 2;
 // up.
 constexpr std::chrono::milliseconds kLastAnswersMax{1'000};
 
+// What a kill may cost of the counts that no journal holds, and how long trimming waits.
+constexpr std::chrono::seconds kSaveLedgers{2};
+
 // A SQLite file takes one writer at a time.
 uint32_t ConnectionsMax(const TargetOptions& target) {
   return target.kind == TargetKind::kSqlite ? 1 : target.connections_max;
@@ -60,6 +63,7 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
   rule.options.label = TableLabel(table, options);
   rule.options.rule = table.rule;
   rule.options.producers_in_target = table.producers == ProducersKind::kTarget;
+  rule.options.exclusive = table.exclusive;
   rule.options.create_missing = table.create == CreateTables::kMissing;
   rule.options.add_columns = table.evolve == EvolveTables::kAddColumns;
   rule.options.batch = {table.batch.rows_max, table.batch.bytes_max,
@@ -133,6 +137,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
     return status;
   }
   daemon->ingestor_.OpenAll();
+  daemon->ledgers_.emplace(kSaveLedgers,
+                           [ingestor = &daemon->ingestor_] { ingestor->SaveLedgers(); });
   daemon->ready_ = true;
   daemon->grpc_->SetReady(true);
   Log(LogLevel::kInfo, "batchsqld is ready",
@@ -159,9 +165,8 @@ absl::Status Daemon::Listen(const Options& options) {
   HttpServerOptions http_options;
   http_options.listen = options.http.listen;
   std::vector<HttpRoute> routes = MakeRoutes(std::move(endpoints));
-  std::vector<HttpRoute> page = MakeStatusPage([this] {
-    return StatusJson(ingestor_, metrics_, disk_, last_reload_, clock_.Now() - started_);
-  });
+  std::vector<HttpRoute> page = MakeStatusPage(
+      [this] { return StatusJson(ingestor_, disk_, last_reload_, clock_.Now() - started_); });
   std::move(page.begin(), page.end(), std::back_inserter(routes));
   http_options.observer = [metrics = HttpMetrics(metrics_.registry(), routes)](
                               std::string_view route, int status, uint64_t body_bytes) mutable {
@@ -246,6 +251,7 @@ void Daemon::Stop() {
   if (grpc_ != nullptr) grpc_->StopStreams();
   // Answers every request under way, and new ones with UNAVAILABLE.
   ingestor_.Drain(clock_.Now() + shutdown_grace());
+  ledgers_.reset();
   if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + kLastAnswersMax);
   if (http_ != nullptr) http_->Stop();
 }

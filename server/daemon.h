@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "core/ingestor.h"
 #include "core/metrics.h"
 #include "core/mutex.h"
+#include "core/periodic.h"
 #include "server/data_directory.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
@@ -59,6 +61,7 @@ class Daemon {
   LiveLimits limits_;
   LastReload last_reload_;
   Ingestor ingestor_;
+  std::optional<Periodic> ledgers_;  // saves them
   std::atomic<bool> ready_{false};
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;

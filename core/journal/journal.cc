@@ -33,7 +33,8 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(Env* env, DiskBudget* dis
   if (absl::Status status = env->MakeDirectory(directory); !status.ok()) return status;
   absl::Status synced = env->SyncDirectory(parent.empty() ? "." : parent);
   if (!synced.ok()) return synced;
-  absl::StatusOr<RecoveredJournal> found = RecoverJournal(env, directory);
+  absl::StatusOr<RecoveredJournal> found =
+      RecoverJournal(env, directory, Recover::kForWriting, options.counted_through);
   if (!found.ok()) return found.status();
   for (const std::string& name : found->leftovers) {
     env->Remove(absl::StrCat(directory, "/", name)).IgnoreError();  // else when next in the way
@@ -60,6 +61,7 @@ JournalState StateOf(const SegmentIndex::Totals& totals, RecoveredJournal found)
   state.first_lsn = totals.first_lsn;
   state.next_lsn = found.tip.next_lsn;
   state.torn_bytes = found.torn_bytes;
+  state.counted = found.counted;
   return state;
 }
 

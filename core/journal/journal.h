@@ -18,6 +18,7 @@
 #include "core/journal/journal_recovery.h"
 #include "core/journal/journal_writer.h"
 #include "core/journal/segment_index.h"
+#include "core/ledger.h"
 #include "core/mutex.h"
 #include "core/producers.h"
 #include "core/queued_block.h"
@@ -35,6 +36,7 @@ struct JournalState {
   Lsn first_lsn = 1;              // oldest that can be read; next_lsn where there is none
   Lsn next_lsn = 1;
   uint64_t torn_bytes = 0;  // cut from the last segment's end: a crash's normal trace
+  IntakeTotals counted;     // of requests behind Options::counted_through
 };
 
 // One pipeline's journal (docs/journal-format.md): segments in a directory of its own. Owns a
@@ -50,6 +52,7 @@ class Journal {
     Duration trim_grace = std::chrono::minutes(10);
     Duration idle_mark = std::chrono::seconds(1);  // until a synced end marker is written
     std::optional<Uuid> new_id;                    // of a new journal; random where not set
+    Lsn counted_through = 0;                       // JournalState::counted is of what follows
   };
   // Called on the journal's thread, in LSN order, with requests that are synced.
   using Synced = absl::AnyInvocable<void(std::vector<QueuedBlock> group)>;

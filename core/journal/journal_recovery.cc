@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/dead_letters/dead_letter.h"
 #include "core/fault_point.h"
 #include "core/journal/segment_reader.h"
 #include "core/strings.h"
@@ -15,8 +16,11 @@ namespace {
 // Reads one journal; used once.
 class Recovery {
  public:
-  Recovery(Env* env, std::string directory, bool read_only)
-      : env_(env), directory_(std::move(directory)), read_only_(read_only) {}
+  Recovery(Env* env, std::string directory, bool read_only, Lsn counted_through)
+      : env_(env),
+        directory_(std::move(directory)),
+        read_only_(read_only),
+        counted_through_(counted_through) {}
   absl::StatusOr<RecoveredJournal> Run();
 
  private:
@@ -37,6 +41,7 @@ class Recovery {
   Env* const env_;
   const std::string directory_;
   const bool read_only_;
+  const Lsn counted_through_;
   RecoveredJournal found_;
   uint64_t group_offset_ = 0;  // of the record read last
 };
@@ -181,6 +186,12 @@ absl::Status Recovery::ReadRecords(SegmentReader& reader, bool is_last, SegmentI
   }
 }
 
+void Count(const RequestAnswer& answer, IntakeTotals* counted) {
+  const bool replay = answer.producer_id.starts_with(kReplayProducerPrefix);
+  (replay ? counted->replayed : counted->received) += answer.accepted_rows + answer.rejected.size();
+  counted->rejected += answer.rejected.size();
+}
+
 absl::Status Recovery::TakeRecord(SegmentReader& reader, SegmentInfo* info) {
   const RecordHeader& header = reader.header();
   JournalTip& tip = found_.tip;
@@ -198,6 +209,9 @@ absl::Status Recovery::TakeRecord(SegmentReader& reader, SegmentInfo* info) {
   if (begins_group) ++tip.next_group;
   group_offset_ = header.group_offset;
   info->AddPosition(header.lsn, reader.record_offset());
+  if (entry->type == RecordType::kRequest && entry->request->first_lsn() > counted_through_) {
+    Count(entry->request->answer, &found_.counted);
+  }
   Advance(*entry, &tip);
   tip.end = reader.offset();
   return absl::OkStatus();
@@ -219,8 +233,8 @@ absl::Status Recovery::TakeBad(SegmentReader& reader, bool is_last) {
 }  // namespace
 
 absl::StatusOr<RecoveredJournal> RecoverJournal(Env* env, const std::string& directory,
-                                                Recover recover) {
-  return Recovery(env, directory, recover == Recover::kReadOnly).Run();
+                                                Recover recover, Lsn counted_through) {
+  return Recovery(env, directory, recover == Recover::kReadOnly, counted_through).Run();
 }
 
 absl::StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const std::string& directory) {

@@ -7,6 +7,7 @@
 #include "core/env.h"
 #include "core/journal/journal_entry.h"
 #include "core/journal/segment_index.h"
+#include "core/ledger.h"
 
 namespace batchsql {
 
@@ -17,6 +18,7 @@ struct RecoveredJournal {
   uint64_t torn_bytes = 0;
   std::vector<std::string> leftovers;  // files of a rotation that a crash cut short
   uint64_t reserve_bytes = 0;          // 0: there is no reserve
+  IntakeTotals counted;                // of requests behind `counted_through`
 };
 
 // kForWriting also syncs what an earlier process wrote, so that more can be built on it.
@@ -26,7 +28,8 @@ enum class Recover : uint8_t { kForWriting, kReadOnly };
 // the command to repair it. FAILED_PRECONDITION: of a newer version. Streams: memory does not grow
 // with the journal.
 absl::StatusOr<RecoveredJournal> RecoverJournal(Env* env, const std::string& directory,
-                                                Recover recover = Recover::kForWriting);
+                                                Recover recover = Recover::kForWriting,
+                                                Lsn counted_through = 0);
 
 // The segments' numbers, ascending.
 absl::StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const std::string& directory);

@@ -233,6 +233,17 @@ DatabaseError MySqlConnection::Query(const std::string& sql,
   });
 }
 
+DatabaseError MySqlConnection::QueryEach(const std::string& sql, SqlSession::OnRow on_row) {
+  return CatchMySqlErrors([&] {
+    EnterDriver();
+    const std::unique_ptr<sql::Statement> statement(connection_->createStatement());
+    statement->setResultSetType(sql::ResultSet::TYPE_FORWARD_ONLY);  // not held by the client
+    const std::unique_ptr<sql::ResultSet> results(statement->executeQuery(sql));
+    const uint32_t columns = results->getMetaData()->getColumnCount();
+    while (results->next()) on_row(ReadRow(*results, columns));
+  });
+}
+
 DatabaseError MySqlConnection::Change(const std::string& sql,
                                       absl::Span<const std::string_view> parameters,
                                       uint64_t* rows) {

@@ -64,6 +64,8 @@ class MySqlConnection {
   DatabaseError Execute(const std::string& sql);
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       std::vector<MySqlRow>* rows);
+  // As Query without parameters, row by row as the server sends them.
+  DatabaseError QueryEach(const std::string& sql, SqlSession::OnRow on_row);
   // As Query, for a statement that changes rows: how many.
   DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
                        uint64_t* rows);

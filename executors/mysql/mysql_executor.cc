@@ -17,6 +17,7 @@
 #include "executors/mysql/sql_text.h"
 #include "executors/shared/letter_table.h"
 #include "executors/shared/own_tables.h"
+#include "executors/shared/table_contents.h"
 #include "executors/shared/write_session.h"
 
 namespace batchsql {
@@ -41,7 +42,9 @@ constexpr char kCreateWatermark[] =
     "CREATE TABLE IF NOT EXISTS batchsql_watermark (pipeline BINARY(16) NOT NULL, "
     "slot INT NOT NULL, epoch BIGINT NOT NULL, token BINARY(16) NOT NULL, "
     "range_from BIGINT NOT NULL, range_to BIGINT NOT NULL, frontier BIGINT NOT NULL, "
-    "attempt BIGINT NOT NULL, updated_at DATETIME NOT NULL, PRIMARY KEY (pipeline, slot)) "
+    "attempt BIGINT NOT NULL, lsns BIGINT NOT NULL, committed_rows BIGINT NOT NULL, "
+    "coalesced_rows BIGINT NOT NULL, refused_rows BIGINT NOT NULL, digested_rows BIGINT NOT NULL, "
+    "digest BINARY(16) NOT NULL, updated_at DATETIME NOT NULL, PRIMARY KEY (pipeline, slot)) "
     "ENGINE=InnoDB";
 constexpr char kCreateProducers[] =
     "CREATE TABLE IF NOT EXISTS batchsql_producers (table_name VARBINARY(255) NOT NULL, "
@@ -169,6 +172,19 @@ class MySqlExecutor final : public Executor, private WriteSession {
     return resolution;
   }
 
+  absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
+                                             bool digest) override {
+    if (absl::Status status = MySqlStatus(BeginSnapshot()); !status.ok()) return status;
+    ContentsSql sql;
+    sql.table = QuoteMySqlTable(schema.name());
+    for (const uint16_t column : DigestColumns(schema)) {
+      sql.columns.push_back(MySqlCellText(schema.column(column)));
+    }
+    auto contents = ReadTableContents(*this, kDialect, pipeline, schema, sql, digest);
+    Rollback();
+    return contents;
+  }
+
   bool connected() const override { return connection_ != nullptr; }
 
   void Disconnect() override {
@@ -274,6 +290,14 @@ class MySqlExecutor final : public Executor, private WriteSession {
     return error;
   }
 
+  DatabaseError BeginSnapshot() {
+    if (DatabaseError error = EnsureConnected(); !error.ok()) return error;
+    DatabaseError error = Execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    if (error.ok()) error = Execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+    in_transaction_ = error.ok();
+    return error;
+  }
+
   DatabaseError Begin(const SlotMove& move, bool* moved) override {
     lost_.reset();
     if (DatabaseError error = StartTransaction(); !error.ok()) return error;
@@ -298,11 +322,21 @@ class MySqlExecutor final : public Executor, private WriteSession {
     return error;
   }
 
+  DatabaseError QueryEach(const std::string& sql, OnRow on_row) override {
+    DatabaseError error = connection_->QueryEach(sql, on_row);
+    Note(error);
+    return error;
+  }
+
   DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
                        uint64_t* rows) override {
     DatabaseError error = connection_->Change(sql, parameters, rows);
     Note(error);
     return error;
+  }
+
+  DatabaseError SetTotals(const SlotMove& move) override {
+    return SetSlotTotals(*this, kDialect, move);
   }
 
   DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,

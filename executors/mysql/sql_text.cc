@@ -190,4 +190,22 @@ absl::StatusOr<std::string> MakeMySqlAddColumn(const TableName& name, const NewC
                       " NULL");
 }
 
+std::string MySqlCellText(const Column& column) {
+  const std::string name = QuoteMySqlIdentifier(column.name);
+  switch (column.type) {
+    case ColumnType::kFloat32:
+      return absl::StrCat(name, " + 0e0");
+    case ColumnType::kDate:
+      return absl::StrCat("DATEDIFF(", name, ", '1970-01-01')");
+    case ColumnType::kTime:
+      return absl::StrCat("TRUNCATE(TIME_TO_SEC(", name, "), 0) * 1000000 + IF(", name,
+                          " < 0, -1, 1) * MICROSECOND(", name, ")");
+    case ColumnType::kTimestamp:
+    case ColumnType::kTimestampTz:
+      return absl::StrCat("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ", name, ")");
+    default:
+      return name;
+  }
+}
+
 }  // namespace batchsql

@@ -36,6 +36,10 @@ struct MySqlInsert {
 MySqlInsert MakeMySqlInsert(const TableSchema& schema, absl::Span<const uint16_t> columns,
                             bool has_long_text);
 
+// An expression for the column's value as text that a client could send: whole numbers for days and
+// microseconds, and all digits of a float.
+std::string MySqlCellText(const Column& column);
+
 // CREATE TABLE IF NOT EXISTS. FAILED_PRECONDITION for a bad name or no column.
 absl::StatusOr<std::string> MakeMySqlCreateTable(const TableName& name,
                                                  absl::Span<const NewColumn> columns);

@@ -35,6 +35,10 @@ std::string_view CellText(const Result& result, int row, int column) {
           static_cast<size_t>(PQgetlength(result.get(), row, column))};
 }
 
+bool CellIsNull(const Result& result, int row, int column) {
+  return PQgetisnull(result.get(), row, column) != 0;
+}
+
 int RowCount(const Result& result) { return PQntuples(result.get()); }
 int ColumnCount(const Result& result) { return PQnfields(result.get()); }
 uint64_t AffectedRows(const Result& result) {

@@ -22,6 +22,7 @@ using Result = std::unique_ptr<pg_result, FreeResult>;
 
 // A row's cell in text, and how a column of a result is typed.
 std::string_view CellText(const Result& result, int row, int column);
+bool CellIsNull(const Result& result, int row, int column);
 int RowCount(const Result& result);
 int ColumnCount(const Result& result);
 // Rows that an INSERT, UPDATE or DELETE changed.

@@ -8,6 +8,7 @@
 #include "executors/postgresql/errors.h"
 #include "executors/postgresql/statements.h"
 #include "executors/shared/letter_table.h"
+#include "executors/shared/table_contents.h"
 
 namespace batchsql::postgresql {
 namespace {
@@ -93,12 +94,57 @@ DatabaseError FlushSession::Query(const std::string& sql,
   return {};
 }
 
+DatabaseError FlushSession::QueryEach(const std::string& sql, OnRow on_row) {
+  if (DatabaseError error =
+          connection_->Run(absl::StrCat("DECLARE batchsql_rows NO SCROLL CURSOR FOR ", sql));
+      !error.ok()) {
+    return error;
+  }
+  TextRow row;
+  while (true) {
+    std::vector<Result> results;
+    DatabaseError error = connection_->Run("FETCH 5000 FROM batchsql_rows", &results);
+    if (!error.ok()) return error;
+    const Result& result = results.back();
+    if (RowCount(result) == 0) return connection_->Run("CLOSE batchsql_rows");
+    for (int i = 0; i < RowCount(result); ++i) {
+      row.clear();
+      for (int column = 0; column < ColumnCount(result); ++column) {
+        const bool is_null = CellIsNull(result, i, column);
+        row.push_back(is_null ? std::optional<std::string>()
+                              : std::optional<std::string>(CellText(result, i, column)));
+      }
+      on_row(row);
+    }
+  }
+}
+
+absl::StatusOr<TableContents> FlushSession::ReadContents(const Uuid& pipeline,
+                                                         const TableSchema& schema, bool digest) {
+  DatabaseError error = Connected();
+  if (error.ok()) error = connection_->Run(BeginSnapshot(statement_timeout_ms_));
+  if (!error.ok()) return StatusOfError(error, "reading the table");
+  ContentsSql sql;
+  sql.table = Quote(schema.name());
+  for (const uint16_t column : DigestColumns(schema)) {
+    sql.columns.push_back(CellAsText(schema.column(column)));
+  }
+  auto contents = ReadTableContents(*this, kOwnTables, pipeline, schema, sql, digest);
+  if (connection_->IsAlive()) static_cast<void>(connection_->Run("ROLLBACK"));
+  connection_ = nullptr;
+  return contents;
+}
+
 DatabaseError FlushSession::Change(const std::string& sql,
                                    absl::Span<const std::string_view> parameters, uint64_t* rows) {
   Result result;
   DatabaseError error = connection_->Query(sql, parameters, &result);
   if (error.ok()) *rows = AffectedRows(result);
   return error;
+}
+
+DatabaseError FlushSession::SetTotals(const SlotMove& move) {
+  return SetSlotTotals(*this, kOwnTables, move);
 }
 
 DatabaseError FlushSession::MoveProducers(const TableName& table,

@@ -26,6 +26,8 @@ class FlushSession : public WriteSession {
       : statement_timeout_ms_(statement_timeout_ms), connect_(std::move(connect)) {}
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress, KeepFailures keep);
+  absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
+                                             bool digest);
 
   // The connection is about to end.
   void Forget() { connection_ = nullptr; }
@@ -41,8 +43,10 @@ class FlushSession : public WriteSession {
   DatabaseError BeginLocking() override;
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       std::vector<TextRow>* rows) override;
+  DatabaseError QueryEach(const std::string& sql, OnRow on_row) override;
   DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
                        uint64_t* rows) override;
+  DatabaseError SetTotals(const SlotMove& move) override;
   DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
                               bool* moved) override;
   DatabaseError ChangeLetters(const Uuid& pipeline, const TableName& table,

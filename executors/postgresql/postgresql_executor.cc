@@ -144,6 +144,14 @@ class PostgresExecutor : public Executor {
     return resolution;
   }
 
+  absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
+                                             bool digest) override {
+    if (absl::Status status = Connect(); !status.ok()) return status;
+    absl::StatusOr<TableContents> contents = session_.ReadContents(pipeline, schema, digest);
+    DropIfLost();
+    return contents;
+  }
+
   bool connected() const override { return connection_ != nullptr; }
   void Disconnect() override {
     session_.Forget();

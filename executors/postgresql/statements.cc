@@ -167,7 +167,10 @@ std::string_view CreateWatermarkTable() {
          "pipeline bytea NOT NULL CHECK (octet_length(pipeline) = 16), slot integer NOT NULL, "
          "epoch bigint NOT NULL, token bytea NOT NULL CHECK (octet_length(token) = 16), "
          "range_from bigint NOT NULL, range_to bigint NOT NULL, frontier bigint NOT NULL, "
-         "attempt bigint NOT NULL, updated_at timestamptz NOT NULL, "
+         "attempt bigint NOT NULL, lsns bigint NOT NULL, committed_rows bigint NOT NULL, "
+         "coalesced_rows bigint NOT NULL, refused_rows bigint NOT NULL, "
+         "digested_rows bigint NOT NULL, digest bytea NOT NULL CHECK (octet_length(digest) = 16), "
+         "updated_at timestamptz NOT NULL, "
          "PRIMARY KEY (pipeline, slot)) WITH (fillfactor = 20)";
 }
 
@@ -186,6 +189,30 @@ std::string_view CreateLettersTable() {
          "column_name text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, "
          "bytes bigint NOT NULL, letter text COLLATE \"C\" NOT NULL, "
          "PRIMARY KEY (pipeline, id))";
+}
+
+std::string BeginSnapshot(int64_t statement_timeout_ms) {
+  return absl::StrCat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ",
+                      "statement_timeout = ", statement_timeout_ms,
+                      "; SET LOCAL extra_float_digits = 1");
+}
+
+// An infinite date or time has no number.
+std::string CellAsText(const Column& column) {
+  const std::string name = Quote(column.name);
+  switch (column.type) {
+    case ColumnType::kDate:
+      return absl::StrCat("CASE WHEN isfinite(", name, ") THEN (", name,
+                          " - DATE '1970-01-01')::text ELSE ", name, "::text END");
+    case ColumnType::kTime:
+      return absl::StrCat("trunc(extract(epoch FROM ", name, ") * 1000000)::text");
+    case ColumnType::kTimestamp:
+    case ColumnType::kTimestampTz:
+      return absl::StrCat("CASE WHEN isfinite(", name, ") THEN trunc(extract(epoch FROM ", name,
+                          ") * 1000000)::text ELSE ", name, "::text END");
+    default:
+      return name;
+  }
 }
 
 std::string CopyIntoTable(const TableSchema& schema, absl::Span<const uint16_t> columns) {

@@ -50,6 +50,12 @@ std::string_view CreateWatermarkTable();
 std::string_view CreateProducersTable();
 std::string_view CreateLettersTable();
 
+// A transaction that sees one state of the database, and shows floats with all their digits.
+std::string BeginSnapshot(int64_t statement_timeout_ms);
+// An expression for the column's value as text that a client could send: whole numbers for days and
+// microseconds.
+std::string CellAsText(const Column& column);
+
 std::string CopyIntoTable(const TableSchema& schema, absl::Span<const uint16_t> columns);
 
 // For rows that carry no column at all.

@@ -32,16 +32,38 @@ bool ParseBytes(std::string_view hex, Uuid* bytes) {
   return true;
 }
 
+bool ParseTotals(absl::Span<const std::optional<std::string>> cells, SlotTotals* totals) {
+  RowDigest::Bytes digest{};
+  if (!ParseNumber(cells[0], &totals->lsns) || !ParseNumber(cells[1], &totals->committed) ||
+      !ParseNumber(cells[2], &totals->coalesced) || !ParseNumber(cells[3], &totals->refused) ||
+      !ParseNumber(cells[4], &totals->digested) || !ParseBytes(cells[5].value_or(""), &digest)) {
+    return false;
+  }
+  totals->digest = RowDigest::FromBytes(digest);
+  return true;
+}
+
 bool ParseSlotRow(const TextRow& cells, SlotRow* row) {
-  return cells.size() == 7 && ParseNumber(cells[0], &row->slot) &&
+  return cells.size() == 13 && ParseNumber(cells[0], &row->slot) &&
          ParseNumber(cells[1], &row->epoch) && ParseBytes(cells[2].value_or(""), &row->token) &&
          ParseNumber(cells[3], &row->from) && ParseNumber(cells[4], &row->to) &&
-         ParseNumber(cells[5], &row->frontier) && ParseNumber(cells[6], &row->attempt);
+         ParseNumber(cells[5], &row->frontier) && ParseNumber(cells[6], &row->attempt) &&
+         ParseTotals(absl::MakeConstSpan(cells).subspan(7), &row->totals);
+}
+
+std::string SetTotals(const OwnTablesDialect& dialect, const SlotTotals& totals) {
+  return absl::StrCat("lsns = ", totals.lsns, ", committed_rows = ", totals.committed,
+                      ", coalesced_rows = ", totals.coalesced, ", refused_rows = ", totals.refused,
+                      ", digested_rows = ", totals.digested,
+                      ", digest = ", BytesSql(dialect, totals.digest.ToBytes()));
 }
 
 std::string SelectSlots(const OwnTablesDialect& dialect, const Uuid& pipeline) {
   return absl::StrCat("SELECT slot, epoch, ", AsAbsl(dialect.hex_before), "token",
-                      AsAbsl(dialect.hex_after), ", range_from, range_to, frontier, attempt FROM ",
+                      AsAbsl(dialect.hex_after),
+                      ", range_from, range_to, frontier, attempt, lsns, committed_rows, "
+                      "coalesced_rows, refused_rows, digested_rows, ",
+                      AsAbsl(dialect.hex_before), "digest", AsAbsl(dialect.hex_after), " FROM ",
                       AsAbsl(kWatermarkTable), " WHERE pipeline = ", BytesSql(dialect, pipeline));
 }
 
@@ -73,14 +95,16 @@ DatabaseError AddSlots(SqlSession& session, const OwnTablesDialect& dialect, con
                        const std::set<uint32_t>& slots) {
   const std::string token = BytesSql(dialect, claim.token);
   const std::string pipeline = BytesSql(dialect, claim.pipeline);
+  const std::string digest = BytesSql(dialect, RowDigest().ToBytes());
   const auto values = [&](std::string* out, uint32_t slot) {
     absl::StrAppend(out, "(", pipeline, ", ", slot, ", ", claim.epoch, ", ", token,
-                    ", 0, 0, 0, 0, CURRENT_TIMESTAMP)");
+                    ", 0, 0, 0, 0, 0, 0, 0, 0, 0, ", digest, ", CURRENT_TIMESTAMP)");
   };
   uint64_t added = 0;
   return session.Change(
       absl::StrCat("INSERT INTO ", AsAbsl(kWatermarkTable),
                    " (pipeline, slot, epoch, token, range_from, range_to, frontier, attempt, "
+                   "lsns, committed_rows, coalesced_rows, refused_rows, digested_rows, digest, "
                    "updated_at) VALUES ",
                    absl::StrJoin(slots, ", ", values)),
       {}, &added);
@@ -193,10 +217,21 @@ std::string MoveSlotSql(const OwnTablesDialect& dialect, const SlotMove& move) {
   return absl::StrCat(
       "UPDATE ", AsAbsl(kWatermarkTable), " SET range_from = ", after.from,
       ", range_to = ", after.to, ", frontier = ", after.frontier, ", attempt = ", after.attempt,
+      ", ", SetTotals(dialect, after.totals),
       ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", BytesSql(dialect, move.pipeline),
       " AND slot = ", before.slot, " AND epoch = ", before.epoch,
       " AND token = ", BytesSql(dialect, before.token), " AND range_from = ", before.from,
       " AND range_to = ", before.to);
+}
+
+DatabaseError SetSlotTotals(SqlSession& session, const OwnTablesDialect& dialect,
+                            const SlotMove& move) {
+  uint64_t changed = 0;  // the row is locked
+  return session.Change(absl::StrCat("UPDATE ", AsAbsl(kWatermarkTable), " SET ",
+                                     SetTotals(dialect, move.after.totals),
+                                     " WHERE pipeline = ", BytesSql(dialect, move.pipeline),
+                                     " AND slot = ", move.after.slot),
+                        {}, &changed);
 }
 
 absl::StatusOr<std::vector<SlotRow>> ReadSlotRows(SqlSession& session,

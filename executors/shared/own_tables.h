@@ -32,6 +32,9 @@ struct OwnTablesDialect {
 
 // UPDATE that moves the slot's row by compare-and-set; it changes one row, or none when fenced.
 std::string MoveSlotSql(const OwnTablesDialect& dialect, const SlotMove& move);
+// In the transaction that has moved the row: sets its totals once more.
+DatabaseError SetSlotTotals(SqlSession& session, const OwnTablesDialect& dialect,
+                            const SlotMove& move);
 
 // Executor::ReadSlots, where the table exists. Outside a transaction.
 absl::StatusOr<std::vector<SlotRow>> ReadSlotRows(SqlSession& session,

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "core/executor.h"
@@ -27,6 +28,9 @@ class SqlSession {
   // One statement with text parameters: the rows of its result, or how many rows it changed.
   virtual DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                               std::vector<TextRow>* rows) = 0;
+  // The rows of a SELECT one by one, in the open transaction: they may be more than memory holds.
+  using OnRow = absl::FunctionRef<void(const TextRow& row)>;
+  virtual DatabaseError QueryEach(const std::string& sql, OnRow on_row) = 0;
   virtual DatabaseError Change(const std::string& sql,
                                absl::Span<const std::string_view> parameters, uint64_t* rows) = 0;
   // The driver's own flag: a transaction is open on a live connection.

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/fault_point.h"
+#include "core/slot_totals.h"
 
 namespace batchsql {
 namespace {
@@ -199,11 +200,12 @@ class Attempt {
  public:
   Attempt(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,
           KeepFailures keep)
-      : session_(session), plan_(plan), progress_(progress), keep_(keep) {}
+      : session_(session), plan_(plan), progress_(progress), move_(progress.slot), keep_(keep) {}
 
   WriteOutcome Run(bool isolating) {
     bool moved = true;
-    if (DatabaseError error = session_.Begin(progress_.slot, &moved); !error.ok()) {
+    move_.after.totals = TotalsAfter(plan_, progress_, {}, plan_.coalesced_rows);
+    if (DatabaseError error = session_.Begin(move_, &moved); !error.ok()) {
       return Abandon(Kind::kNotCommitted, std::move(error));
     }
     if (!moved) {
@@ -244,9 +246,19 @@ class Attempt {
                    OwnError(ErrorClass::kRetry, "", "the transaction ended before its commit"));
   }
 
+  DatabaseError CorrectTotals(absl::Span<const RowFailure> failures, uint64_t coalesced_rows) {
+    const SlotTotals totals = TotalsAfter(plan_, progress_, failures, coalesced_rows);
+    if (totals == move_.after.totals) return {};
+    move_.after.totals = totals;
+    DatabaseError error = session_.SetTotals(move_);
+    if (error.ok() && !session_.InTransaction()) {
+      return OwnError(ErrorClass::kRetry, "", "the transaction ended before its commit");
+    }
+    return error;
+  }
+
   // What goes before the commit: nullopt where nothing speaks against it.
   std::optional<WriteOutcome> MoveProducers() {
-    if (!session_.InTransaction()) return Vanished();
     if (progress_.producers.empty()) return std::nullopt;
     bool moved = true;
     DatabaseError error = session_.MoveProducers(plan_.schema->name(), progress_.producers, &moved);
@@ -284,6 +296,10 @@ class Attempt {
   }
 
   WriteOutcome Finish(std::vector<RowFailure> failures, uint64_t coalesced_rows) {
+    if (!session_.InTransaction()) return Vanished();
+    if (DatabaseError error = CorrectTotals(failures, coalesced_rows); !error.ok()) {
+      return Abandon(Kind::kNotCommitted, std::move(error));
+    }
     std::optional<WriteOutcome> refused = MoveProducers();
     if (!refused.has_value()) refused = ChangeLetters(progress_.letters);
     if (!refused.has_value()) refused = Keep(failures);
@@ -300,6 +316,7 @@ class Attempt {
   WriteSession& session_;
   const WritePlan& plan_;
   const FlushProgress& progress_;
+  SlotMove move_;  // with the totals that were told last
   KeepFailures keep_;
 };
 

@@ -20,6 +20,8 @@ class WriteSession : public SqlSession {
   // give that result. `ranges` are rows of one group, which all carry `columns`.
   virtual DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                                   absl::Span<const RowRange> ranges) = 0;
+  // Corrects the totals that Begin wrote, where rows were left out.
+  virtual DatabaseError SetTotals(const SlotMove& move) = 0;
   // Moves the producers by compare-and-set. `*moved` is false when one was not as expected.
   virtual DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,
                                       bool* moved) = 0;

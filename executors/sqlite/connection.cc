@@ -3,6 +3,8 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <charconv>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "executors/sqlite/errors.h"
@@ -21,6 +23,12 @@ std::optional<std::string> ColumnText(sqlite3_stmt* statement, int column) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
   if (text == nullptr) return std::nullopt;
   return std::string(text, static_cast<size_t>(sqlite3_column_bytes(statement, column)));
+}
+
+// SQLite's own text has fifteen digits.
+std::string RealText(double real) {
+  char buffer[32];
+  return {buffer, std::to_chars(buffer, buffer + sizeof(buffer), real).ptr};
 }
 
 }  // namespace
@@ -105,6 +113,23 @@ DatabaseError Connection::Query(const std::string& sql,
   while ((code = sqlite3_step(raw)) == SQLITE_ROW) {
     TextRow& row = rows->emplace_back();
     for (int i = 0; i < sqlite3_column_count(raw); ++i) row.push_back(ColumnText(raw, i));
+  }
+  return code == SQLITE_DONE ? DatabaseError() : LastError(code);
+}
+
+DatabaseError Connection::QueryEach(const std::string& sql, SqlSession::OnRow on_row) {
+  sqlite3_stmt* raw = nullptr;
+  int code = sqlite3_prepare_v2(database_, sql.c_str(), -1, &raw, nullptr);
+  if (code != SQLITE_OK) return LastError(code);
+  const StatementPtr statement(raw);
+  TextRow row;
+  while ((code = sqlite3_step(raw)) == SQLITE_ROW) {
+    row.clear();
+    for (int i = 0; i < sqlite3_column_count(raw); ++i) {
+      const bool real = sqlite3_column_type(raw, i) == SQLITE_FLOAT;
+      row.push_back(real ? RealText(sqlite3_column_double(raw, i)) : ColumnText(raw, i));
+    }
+    on_row(row);
   }
   return code == SQLITE_DONE ? DatabaseError() : LastError(code);
 }

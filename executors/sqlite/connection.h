@@ -42,6 +42,8 @@ class Connection {
   // Runs one statement with text parameters and reads all its rows as text.
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       std::vector<TextRow>* rows);
+  // As Query without parameters, row by row; floats with as many digits as tell them apart.
+  DatabaseError QueryEach(const std::string& sql, SqlSession::OnRow on_row);
   // As Query, for a statement that changes rows: how many.
   DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
                        uint64_t* rows);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "executors/shared/letter_table.h"
 #include "executors/shared/own_tables.h"
+#include "executors/shared/table_contents.h"
 #include "executors/shared/write_session.h"
 #include "executors/sqlite/connection.h"
 #include "executors/sqlite/declared_type.h"
@@ -54,7 +55,10 @@ constexpr char kCreateWatermark[] =
     "CREATE TABLE IF NOT EXISTS main.batchsql_watermark (pipeline BLOB NOT NULL, "
     "slot INTEGER NOT NULL, epoch INTEGER NOT NULL, token BLOB NOT NULL, "
     "range_from INTEGER NOT NULL, range_to INTEGER NOT NULL, frontier INTEGER NOT NULL, "
-    "attempt INTEGER NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (pipeline, slot))";
+    "attempt INTEGER NOT NULL, lsns INTEGER NOT NULL, committed_rows INTEGER NOT NULL, "
+    "coalesced_rows INTEGER NOT NULL, refused_rows INTEGER NOT NULL, "
+    "digested_rows INTEGER NOT NULL, digest BLOB NOT NULL, updated_at TEXT NOT NULL, "
+    "PRIMARY KEY (pipeline, slot))";
 constexpr char kCreateProducers[] =
     "CREATE TABLE IF NOT EXISTS main.batchsql_producers (table_name TEXT NOT NULL, "
     "producer TEXT NOT NULL, last_sequence INTEGER NOT NULL, updated_at TEXT NOT NULL, "
@@ -157,6 +161,19 @@ class SqliteExecutor final : public Executor, private WriteSession {
     return RunResolve(*this, kDialect, move);
   }
 
+  absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
+                                             bool digest) override {
+    if (absl::Status status = ToStatus(BeginWith("BEGIN")); !status.ok()) return status;
+    ContentsSql sql;
+    sql.table = absl::StrCat("main.", Quote(schema.name().name));
+    for (const uint16_t column : DigestColumns(schema)) {
+      sql.columns.push_back(Quote(schema.column(column).name));
+    }
+    auto contents = ReadTableContents(*this, kDialect, pipeline, schema, sql, digest);
+    Rollback();
+    return contents;
+  }
+
   bool connected() const override { return connection_ != nullptr; }
   void Disconnect() override { connection_.reset(); }
 
@@ -177,9 +194,17 @@ class SqliteExecutor final : public Executor, private WriteSession {
     return connection_->Query(sql, parameters, rows);
   }
 
+  DatabaseError QueryEach(const std::string& sql, OnRow on_row) override {
+    return connection_->QueryEach(sql, on_row);
+  }
+
   DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
                        uint64_t* rows) override {
     return connection_->Change(sql, parameters, rows);
+  }
+
+  DatabaseError SetTotals(const SlotMove& move) override {
+    return SetSlotTotals(*this, kDialect, move);
   }
 
   DatabaseError MoveProducers(const TableName& table, absl::Span<const ProducerMove> moves,

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "server/grpc/audit_call.h"
 #include "server/grpc/letter_calls.h"
 #include "server/grpc/status_details.h"
 #include "server/version.h"
@@ -23,6 +24,9 @@ void FillTable(const Pipeline& pipeline, v1::TableStatus* table) {
   table->set_coalesced_rows(status.coalesced_rows);
   table->set_committed_rows(status.committed_rows);
   table->set_dead_lettered_rows(status.dead_lettered_rows);
+  table->set_recovered_rows(status.recovered_rows);
+  table->set_deduplicated_rows(status.deduplicated_rows);
+  table->set_lost_rows(status.lost_rows);
   table->set_replayed_rows(status.replayed_rows);
   table->set_dead_letters(status.dead_letters);
 }
@@ -67,14 +71,15 @@ grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* cont
   return reactor;
 }
 
-grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* AdminService::Queue(CallQueue& calls,
+                                              grpc::CallbackServerContext* context,
                                               CallMetrics& metrics,
                                               absl::AnyInvocable<absl::Status()> call) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   CallQueue::Call queued = [reactor, &metrics, call = std::move(call)]() mutable {
     metrics.Finish(reactor, ToGrpcStatus(call()));
   };
-  if (!calls_.Add(queued)) {
+  if (!calls.Add(queued)) {
     metrics.Finish(reactor, ToGrpcStatus(absl::ResourceExhaustedError("too many such calls wait")));
   }
   return reactor;
@@ -83,29 +88,36 @@ grpc::ServerUnaryReactor* AdminService::Queue(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* AdminService::ListDeadLetters(grpc::CallbackServerContext* context,
                                                         const v1::ListDeadLettersRequest* request,
                                                         v1::ListDeadLettersResponse* response) {
-  return Queue(context, metrics_.list_dead_letters,
+  return Queue(letters_, context, metrics_.list_dead_letters,
                [=, this] { return ListLetters(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetDeadLetter(grpc::CallbackServerContext* context,
                                                       const v1::GetDeadLetterRequest* request,
                                                       v1::GetDeadLetterResponse* response) {
-  return Queue(context, metrics_.get_dead_letter,
+  return Queue(letters_, context, metrics_.get_dead_letter,
                [=, this] { return GetLetter(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
     grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
     v1::ReplayDeadLettersResponse* response) {
-  return Queue(context, metrics_.replay_dead_letters,
+  return Queue(letters_, context, metrics_.replay_dead_letters,
                [=, this] { return ReplayLetters(ingestor_, limits_.Get(), *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerContext* context,
                                                          const v1::PurgeDeadLettersRequest* request,
                                                          v1::PurgeDeadLettersResponse* response) {
-  return Queue(context, metrics_.purge_dead_letters,
+  return Queue(letters_, context, metrics_.purge_dead_letters,
                [=, this] { return PurgeLetters(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::Audit(grpc::CallbackServerContext* context,
+                                              const v1::AuditRequest* request,
+                                              v1::AuditResponse* response) {
+  return Queue(audits_, context, metrics_.audit,
+               [=, this] { return AuditTable(ingestor_, *request, response); });
 }
 
 }  // namespace batchsql

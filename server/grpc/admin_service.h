@@ -12,7 +12,7 @@
 namespace batchsql {
 
 // batchsql.v1.Admin over an Ingestor. What it is made of must outlive it. Called by gRPC's threads;
-// what waits for disks runs on a thread of its own.
+// what waits for disks or databases runs on threads of its own.
 class AdminService : public v1::Admin::CallbackService {
  public:
   AdminService(Ingestor& ingestor, const LiveLimits& limits, const LastReload& last_reload,
@@ -34,17 +34,22 @@ class AdminService : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* PurgeDeadLetters(grpc::CallbackServerContext* context,
                                              const v1::PurgeDeadLettersRequest* request,
                                              v1::PurgeDeadLettersResponse* response) override;
+  grpc::ServerUnaryReactor* Audit(grpc::CallbackServerContext* context,
+                                  const v1::AuditRequest* request,
+                                  v1::AuditResponse* response) override;
 
  private:
-  grpc::ServerUnaryReactor* Queue(grpc::CallbackServerContext* context, CallMetrics& metrics,
-                                  absl::AnyInvocable<absl::Status()> call);
+  static grpc::ServerUnaryReactor* Queue(CallQueue& calls, grpc::CallbackServerContext* context,
+                                         CallMetrics& metrics,
+                                         absl::AnyInvocable<absl::Status()> call);
 
   Ingestor& ingestor_;
   const LiveLimits& limits_;
   const LastReload& last_reload_;
   GrpcMetrics& metrics_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  CallQueue calls_;
+  CallQueue letters_;
+  CallQueue audits_;  // they take long
 };
 
 }  // namespace batchsql

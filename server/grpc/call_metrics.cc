@@ -52,6 +52,7 @@ GrpcMetrics::GrpcMetrics(MetricRegistry& registry)
       get_dead_letter(registry, "Admin/GetDeadLetter"),
       replay_dead_letters(registry, "Admin/ReplayDeadLetters"),
       purge_dead_letters(registry, "Admin/PurgeDeadLetters"),
+      audit(registry, "Admin/Audit"),
       streams(registry.AddGauge({"batchsql_grpc_streams", "Write streams that are open."}, {})),
       received_bytes(AddReceivedBytes(registry, "grpc")) {}
 

@@ -46,6 +46,7 @@ struct GrpcMetrics {
   CallMetrics get_dead_letter;
   CallMetrics replay_dead_letters;
   CallMetrics purge_dead_letters;
+  CallMetrics audit;
   prometheus::Gauge& streams;
   prometheus::Counter& received_bytes;
 };

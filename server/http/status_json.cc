@@ -29,7 +29,7 @@ Json ReloadJson(const LastReload::Outcome& reload) {
   return {{"time_ms", time.count()}, {"successful", reload.error.empty()}};
 }
 
-Json PipelineJson(const Pipeline& pipeline, Metrics& metrics) {
+Json PipelineJson(const Pipeline& pipeline) {
   const PipelineStatus status = pipeline.status();
   const PipelineMetrics::Recent recent = pipeline.metrics().recent();
   return {{"table", pipeline.options().label},
@@ -42,7 +42,7 @@ Json PipelineJson(const Pipeline& pipeline, Metrics& metrics) {
           {"oldest_age_seconds", Seconds(status.oldest_age)},
           {"dead_letters", status.dead_letters},
           {"committed_rows", status.committed_rows},
-          {"integrity", metrics.IntegrityRate(pipeline.target().name())},
+          {"integrity", pipeline.ended_last_hour().IntegrityRate()},
           {"batch_rows", OrNull(recent.batch_rows)},
           {"flush_ms", OrNull(recent.flush_ms)},
           {"commit_ms", OrNull(recent.commit_ms)}};
@@ -50,7 +50,7 @@ Json PipelineJson(const Pipeline& pipeline, Metrics& metrics) {
 
 }  // namespace
 
-std::string StatusJson(const Ingestor& ingestor, Metrics& metrics, const DiskBudget& journals,
+std::string StatusJson(const Ingestor& ingestor, const DiskBudget& journals,
                        const LastReload& last_reload, Duration uptime) {
   Json report = {
       {"version", kVersion},
@@ -65,7 +65,7 @@ std::string StatusJson(const Ingestor& ingestor, Metrics& metrics, const DiskBud
       {"pipelines", Json::array()}};
   for (const Target* target : ingestor.targets()) report["targets"].push_back(TargetJson(*target));
   for (const Pipeline* pipeline : ingestor.pipelines()) {
-    report["pipelines"].push_back(PipelineJson(*pipeline, metrics));
+    report["pipelines"].push_back(PipelineJson(*pipeline));
   }
   return report.dump();
 }

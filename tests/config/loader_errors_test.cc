@@ -67,9 +67,11 @@ TEST_CASE("Unknown keys are refused, and close ones suggested") {
        "f:3: tables[0].journal: expected disk or none"},
       {"tables: [{name: t, columns: 3}]",
        "f:1: tables[0].columns: is no key: expected one of any_unique_key, batch, conflict, "
-       "create, delivery, evolve, journal, key, name, producers, target, update"},
+       "create, delivery, evolve, exclusive, journal, key, name, producers, target, update"},
       {"tables:\n  - name: t\n    delivery: at_most_once",
        "f:3: tables[0].delivery: expected exactly_once or at_least_once"},
+      {"tables: [{name: t, conflict: update, key: [id], exclusive: true}]",
+       "f:1: tables[0].exclusive: is only for tables with conflict: insert"},
       {"Log: {}", "f:1: Log: is no key: did you mean log?"},
       {"<<: {log: {}}",
        "f:1: what stands here as a key is none: expected `key: value`, and text with special "

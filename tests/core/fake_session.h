@@ -35,12 +35,14 @@ class FakeSession : public WriteSession {
   DatabaseError producer_error;
   bool letter_gone = false;
   DatabaseError letter_error;
+  DatabaseError totals_error;
   RejectReason reason = RejectReason::kDuplicateKey;  // of rows that are refused
   bool vanishes = false;   // the transaction is gone after a statement without an error
   bool keeps_all = false;  // no rollback: what was written before a bad row stays in `kept`
   std::vector<int64_t> kept;
 
   std::vector<int64_t> table;  // ids in the order of their writing
+  SlotTotals totals;           // of the slot, as told last
   int statements = 0;
   int transactions = 0;
   int commits = 0;
@@ -49,8 +51,9 @@ class FakeSession : public WriteSession {
   size_t letters_replayed = 0;
   int outside = 0;  // sent without a transaction
 
-  DatabaseError Begin(const SlotMove& /*move*/, bool* moved) override {
+  DatabaseError Begin(const SlotMove& move, bool* moved) override {
     if (!begin_error.ok()) return begin_error;
+    totals = move.after.totals;
     *moved = !fenced;
     outside += in_transaction_ ? 1 : 0;
     in_transaction_ = true;
@@ -86,6 +89,11 @@ class FakeSession : public WriteSession {
     return error;
   }
 
+  DatabaseError SetTotals(const SlotMove& move) override {
+    Sent();
+    totals = move.after.totals;
+    return totals_error;
+  }
   DatabaseError MoveProducers(const TableName& /*table*/, absl::Span<const ProducerMove> moves,
                               bool* moved) override {
     Sent();
@@ -109,6 +117,9 @@ class FakeSession : public WriteSession {
   DatabaseError Change(const std::string& /*sql*/,
                        absl::Span<const std::string_view> /*parameters*/,
                        uint64_t* /*rows*/) override {
+    return NotForFlushes();
+  }
+  DatabaseError QueryEach(const std::string& /*sql*/, OnRow /*on_row*/) override {
     return NotForFlushes();
   }
   DatabaseError MakeConstraintsImmediate() override {

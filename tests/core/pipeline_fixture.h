@@ -71,7 +71,8 @@ class PipelineTest {
     options.label = options.table.name;
     options.batch = {10, 1'000'000, kLinger};
     target = database.MakeTarget();
-    metrics.AddTarget("fake", {[] { return 0U; }, [] { return false; }});
+    metrics.AddTarget("fake", {[] { return 0U; }, [] { return false; },
+                               [this] { return pipeline->ended_last_hour(); }});
     pipeline_metrics = metrics.AddPipeline("fake", "t");
   }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/slot_totals.h"
 
 namespace batchsql::contract {
 namespace {
@@ -138,8 +139,10 @@ WriteOutcome ContractTest::WriteThrough(Executor& executor, const WritePlan& pla
         for (const RowFailure& failure : failures) kept.push_back(failure.row);
         return on_keep();
       });
+  written_ = progress.slot.after;
+  written_.totals = TotalsAfter(plan, progress, outcome.failures, outcome.coalesced_rows);
   if (outcome.kind == WriteOutcome::Kind::kCommitted) {
-    slots_.at(progress.slot.after.slot) = progress.slot.after;
+    slots_.at(written_.slot) = written_;
     std::vector<RowRef> failed;
     for (const RowFailure& failure : outcome.failures) failed.push_back(failure.row);
     if (kept != failed || keeps != (failed.empty() ? 0 : 1)) FAIL("failures were not kept once");

@@ -132,6 +132,8 @@ class ContractTest {
   const Uuid& pipeline() const { return pipeline_; }
   std::vector<SlotRow>& slots() { return slots_; }  // as they are in the database
   SlotMove NextMove(uint32_t slot = 0);
+  // The slot's row that the last Write was to leave.
+  const SlotRow& written() const { return written_; }
   SlotClaim NextClaim();
   // Called by Write for the rows that it leaves out.
   std::function<absl::Status()> on_keep = [] { return absl::OkStatus(); };
@@ -159,6 +161,7 @@ class ContractTest {
   std::unique_ptr<Executor> executor_;
   Uuid pipeline_ = NewUuid();
   std::vector<SlotRow> slots_;
+  SlotRow written_;
   std::vector<std::string> tables_;  // as created; dropped in reverse order
 };
 

@@ -93,7 +93,7 @@ TEST_CASE_METHOD(NetworkTest, "A COMMIT on its way is resolved as what becomes o
     const Resolution resolution = Resolve(move);
     CHECK(resolution != Resolution::kFenced);
     CHECK(Count(table) == (resolution == Resolution::kCommitted ? 3 : 1));
-    if (resolution == Resolution::kCommitted) slots()[0] = move.after;
+    if (resolution == Resolution::kCommitted) slots()[0] = written();
   }
 }
 
@@ -148,7 +148,7 @@ TEST_CASE_METHOD(NetworkTest, "A flush that is cut at any step is committed whol
     bool committed = outcome.kind == Kind::kCommitted;
     if (outcome.kind == Kind::kInDoubt) {
       committed = Resolve(progress.slot) == Resolution::kCommitted;
-      if (committed) slots()[step % kSlots] = progress.slot.after;
+      if (committed) slots()[step % kSlots] = written();
     } else if (!committed) {
       INFO(outcome.error.code << " " << outcome.error.message);
       CHECK(outcome.kind == Kind::kNotCommitted);

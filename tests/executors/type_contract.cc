@@ -94,6 +94,7 @@ class TypeTest : public ContractTest {
     }
     MustWrite(schema, rows);
     CheckRead(type, table, kept);
+    CheckDigest(*schema, rows);
   }
 
  private:
@@ -108,6 +109,15 @@ class TypeTest : public ContractTest {
       if (built.rejected.empty()) kept.push_back(&edge);
     }
     return kept;
+  }
+
+  // An audit must see in the table what was sent.
+  void CheckDigest(const TableSchema& schema, const std::vector<Cells>& rows) {
+    const auto contents = executor().ReadContents(pipeline(), schema, /*digest=*/true);
+    INFO(contents.status().ToString());
+    REQUIRE(contents.ok());
+    CHECK(contents->rows == rows.size());
+    CHECK(contents->digest == RowDigester(schema).OfBlock(Block(schema, rows)));
   }
 
   void CheckRead(ColumnType type, const std::string& table, const std::vector<const Edge*>& kept) {

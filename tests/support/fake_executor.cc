@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/slot_totals.h"
 #include "tests/support/rows.h"
 
 namespace batchsql {
@@ -67,6 +68,11 @@ void FakeDatabase::ThenFail(ErrorClass error_class, const std::string& code, int
           WriteOutcome::Kind::kNotCommitted, {error_class, code, "scripted"}, {}, 0};
     });
   }
+}
+
+void FakeDatabase::ThenSucceed() {
+  MutexLock lock(mutex_);
+  scripted_writes_.clear();
 }
 
 void FakeDatabase::ThenInDoubt(bool committed, Answer answer) {
@@ -218,11 +224,13 @@ bool FakeDatabase::AreLive(const Uuid& pipeline, const std::vector<uint64_t>& id
   });
 }
 
-WriteOutcome::Kind FakeDatabase::Commit(const TableName& table, const FlushProgress& progress,
+WriteOutcome::Kind FakeDatabase::Commit(const WritePlan& plan, const FlushProgress& progress,
                                         const LetterChanges& kept, size_t index,
-                                        std::vector<std::string> rows) {
+                                        const WriteOutcome& outcome) {
+  const TableName table = plan.schema == nullptr ? TableName() : plan.schema->name();
+  SlotMove slot = progress.slot;
+  slot.after.totals = TotalsAfter(plan, progress, outcome.failures, outcome.coalesced_rows);
   MutexLock lock(mutex_);
-  const SlotMove& slot = progress.slot;
   if (!SlotIs(slot.pipeline, slot.before)) return WriteOutcome::Kind::kFenced;
   for (const ProducerMove& move : progress.producers) {
     const auto found = producers_.find({table.ToString(), move.producer_id});
@@ -247,7 +255,11 @@ WriteOutcome::Kind FakeDatabase::Commit(const TableName& table, const FlushProgr
   }
   slots_[{slot.pipeline, slot.after.slot}] = slot.after;
   writes_[index].committed = true;
-  for (std::string& row : rows) table_.push_back(std::move(row));
+  if (plan.digest.has_value()) {
+    digest_ += slot.after.totals.digest;
+    digest_ -= slot.before.totals.digest;
+  }
+  for (std::string& row : RowsBut(plan, outcome.failures)) table_.push_back(std::move(row));
   return WriteOutcome::Kind::kCommitted;
 }
 
@@ -269,9 +281,8 @@ WriteOutcome FakeDatabase::Write(const WritePlan& plan, const FlushProgress& pro
               0};
     }
   }
-  const TableName table = plan.schema == nullptr ? TableName() : plan.schema->name();
   if (script.commit != CommitAnswer::kLostBeforeCommit) {
-    outcome.kind = Commit(table, progress, changes, index, RowsBut(plan, outcome.failures));
+    outcome.kind = Commit(plan, progress, changes, index, outcome);
     if (outcome.kind != WriteOutcome::Kind::kCommitted) return {outcome.kind, {}, {}, 0};
   }
   if (script.commit != CommitAnswer::kComes) {
@@ -379,6 +390,11 @@ std::vector<LetterRow> FakeDatabase::letters(const Uuid& pipeline) {
 
 void FakeDatabase::RemoveLetters(const Uuid& pipeline) { PurgeLetters(pipeline, {}); }
 
+TableContents FakeDatabase::Contents(const Uuid& pipeline) {
+  MutexLock lock(mutex_);
+  return {SlotsOf(pipeline), table_.size(), digest_};
+}
+
 absl::StatusOr<TableSchema> FakeDatabase::Describe() {
   MutexLock lock(mutex_);
   ++describes_;
@@ -449,6 +465,13 @@ WriteOutcome FakeExecutor::Write(const WritePlan& plan, const FlushProgress& pro
 absl::StatusOr<Resolution> FakeExecutor::Resolve(const SlotMove& move) {
   connected_ = true;
   return database_->Resolve(move);
+}
+
+absl::StatusOr<TableContents> FakeExecutor::ReadContents(const Uuid& pipeline,
+                                                         const TableSchema& /*schema*/,
+                                                         bool /*digest*/) {
+  connected_ = true;
+  return database_->Contents(pipeline);
 }
 
 }  // namespace batchsql

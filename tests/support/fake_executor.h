@@ -44,6 +44,8 @@ class FakeDatabase {
   // is committed. The failures that an answer reports are given to `keep`.
   void Then(Answer answer);
   void ThenFail(ErrorClass error_class, const std::string& code = "E", int times = 1);
+  // Forgets the answers that were said and not used.
+  void ThenSucceed();
   // The answer to the commit is lost; the truth is as `committed` says, and `answer` tells what the
   // attempt would have been answered.
   void ThenInDoubt(bool committed = false, Answer answer = Committed);
@@ -108,6 +110,7 @@ class FakeDatabase {
   };
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress, KeepFailures keep);
+  TableContents Contents(const Uuid& pipeline);
   absl::StatusOr<TableSchema> Describe();
   absl::Status Claim(const SlotClaim& claim);
   absl::StatusOr<Resolution> Resolve(const SlotMove& move);
@@ -124,8 +127,8 @@ class FakeDatabase {
   bool BeginWrite(const WritePlan& plan, const FlushProgress& progress, size_t* index,
                   ScriptedWrite* script);
   // Moves the rows if they are all as expected; else nothing, and why.
-  WriteOutcome::Kind Commit(const TableName& table, const FlushProgress& progress,
-                            const LetterChanges& kept, size_t index, std::vector<std::string> rows);
+  WriteOutcome::Kind Commit(const WritePlan& plan, const FlushProgress& progress,
+                            const LetterChanges& kept, size_t index, const WriteOutcome& outcome);
   std::vector<SlotRow> SlotsOf(const Uuid& pipeline) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MoveSlots(const SlotClaim& claim) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool SlotIs(const Uuid& pipeline, const SlotRow& row) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -143,6 +146,7 @@ class FakeDatabase {
   absl::Status producers_status_ ABSL_GUARDED_BY(mutex_);
   std::vector<RecordedWrite> writes_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> table_ ABSL_GUARDED_BY(mutex_);
+  RowDigest digest_ ABSL_GUARDED_BY(mutex_);  // of those that were written with one
   size_t describes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t claims_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t resolves_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -169,6 +173,8 @@ class FakeExecutor : public Executor {
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
                      KeepFailures keep) override;
   absl::StatusOr<Resolution> Resolve(const SlotMove& move) override;
+  absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
+                                             bool digest) override;
   bool connected() const override { return connected_; }
   void Disconnect() override { connected_ = false; }
 

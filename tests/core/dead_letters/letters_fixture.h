@@ -27,9 +27,10 @@ class LettersPipelineTest : public PipelineTest {
     options.batch.linger = {};
   }
 
-  absl::StatusOr<std::unique_ptr<Journal>> OpenJournal() {
+  absl::StatusOr<std::unique_ptr<Journal>> OpenJournal(Lsn counted_through = 0) {
     Journal::Options journal;
     journal.directory = "data/journal";
+    journal.counted_through = counted_through;
     return Journal::Open(&journal_disk, &disk, &clock, std::move(journal));
   }
   // Opens what the disks hold, as a new process does.
@@ -41,11 +42,13 @@ class LettersPipelineTest : public PipelineTest {
           std::make_unique<TargetLetters>(target.get(), options.id, &space->budget()));
       return;
     }
-    auto journal = OpenJournal();
+    auto ledger = *LedgerFile::Open(&journal_disk, "data/journal");
+    auto journal = OpenJournal(ledger->saved().value_or(LedgerRecord()).through);
     auto letters = DeadLetters::Open(&letters_disk, space.get(), {"data/letters/t", 8'192, 8'192});
     if (!journal.ok() || !letters.ok()) throw std::logic_error("the disks cannot be read");
-    pipeline = std::make_unique<Pipeline>(options, target.get(), pipeline_metrics, &clock, &budget,
-                                          std::move(journal), *std::move(letters));
+    pipeline =
+        std::make_unique<Pipeline>(options, target.get(), pipeline_metrics, &clock, &budget,
+                                   std::move(journal), *std::move(letters), std::move(ledger));
   }
   void StartAndOpen() {
     Start();

@@ -63,6 +63,9 @@ class FakeExecutor : public Executor {
     return std::vector<SlotRow>();
   }
   absl::Status Claim(const SlotClaim&) override { return absl::OkStatus(); }
+  absl::StatusOr<TableContents> ReadContents(const Uuid&, const TableSchema&, bool) override {
+    return absl::UnimplementedError("not in this test");
+  }
   absl::StatusOr<Resolution> Resolve(const SlotMove&) override { return Resolution::kCommitted; }
   absl::StatusOr<std::vector<ProducerMove>> ReadProducers(const TableName&,
                                                           absl::Span<const std::string>) override {
