@@ -59,7 +59,8 @@ TEST_CASE("Unknown keys are refused, and close ones suggested") {
        "f:1: environments: is no key: expected one of data_dir, grpc, http, instance, limits, "
        "log, monitoring, shutdown, tables, targets"},
       {"tables:\n  - name: t\n    journal: none\n    producers: journal",
-       "f:4: tables[0].producers: is journal, and there is none with journal: none: expected target"},
+       "f:4: tables[0].producers: is journal, and there is none with journal: none: expected "
+       "target"},
       {"tables:\n  - name: t\n    producers: both",
        "f:3: tables[0].producers: expected journal or target"},
       {"tables:\n  - name: t\n    journal: memory",
