@@ -46,6 +46,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
   if (journal_ != nullptr) Recover(journal_->TakeRecovered());
   {
     MutexLock lock(mutex_);
+    if (options_.producer_memory > Duration::zero()) expire_at_ = clock_->Now();
     for (uint32_t i = 0; i < options_.flushers; ++i) {
       flushers_.emplace_back([this] { RunFlusher(); });
     }
@@ -164,6 +165,8 @@ void Pipeline::RunFlusher() {
     if (work.stop) return;
     if (!work.opens.empty()) {
       RunOpens(std::move(work.opens));
+    } else if (work.expire) {
+      ExpireProducers();
     } else if (work.read_back) {
       ReadBack();
     } else {
@@ -191,7 +194,7 @@ Pipeline::Work Pipeline::NextWork() {
 // When there may be work without anybody's notice; nullopt: not before a notice.
 std::optional<TimePoint> Pipeline::NextDue(TimePoint now) const {
   std::optional<TimePoint> due;
-  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_}) {
+  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_, expire_at_}) {
     if (candidate.has_value() && *candidate > now && (!due.has_value() || *candidate < *due)) {
       due = candidate;
     }
@@ -221,6 +224,10 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
     return true;
   }
   if (!window_.has_value()) return false;
+  if (MustExpire(now)) {
+    work->expire = true;
+    return true;
+  }
   if (MustReadBack()) {
     reading_back_ = true;
     work->read_back = true;
