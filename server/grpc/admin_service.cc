@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/grpc/letter_calls.h"
+#include "server/grpc/producer_calls.h"
 #include "server/grpc/status_details.h"
 #include "server/version.h"
 
@@ -87,6 +88,20 @@ grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerCon
                                                          const v1::PurgeDeadLettersRequest* request,
                                                          v1::PurgeDeadLettersResponse* response) {
   return Queue(context, [=, this] { return PurgeLetters(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ListProducers(grpc::CallbackServerContext* context,
+                                                      const v1::ListProducersRequest* request,
+                                                      v1::ListProducersResponse* response) {
+  return Queue(context,
+               [=, this] { return batchsql::ListProducers(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ForgetProducers(grpc::CallbackServerContext* context,
+                                                        const v1::ForgetProducersRequest* request,
+                                                        v1::ForgetProducersResponse* response) {
+  return Queue(context,
+               [=, this] { return batchsql::ForgetProducers(ingestor_, *request, response); });
 }
 
 }  // namespace batchsql

@@ -31,6 +31,12 @@ class AdminService : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* PurgeDeadLetters(grpc::CallbackServerContext* context,
                                              const v1::PurgeDeadLettersRequest* request,
                                              v1::PurgeDeadLettersResponse* response) override;
+  grpc::ServerUnaryReactor* ListProducers(grpc::CallbackServerContext* context,
+                                          const v1::ListProducersRequest* request,
+                                          v1::ListProducersResponse* response) override;
+  grpc::ServerUnaryReactor* ForgetProducers(grpc::CallbackServerContext* context,
+                                            const v1::ForgetProducersRequest* request,
+                                            v1::ForgetProducersResponse* response) override;
 
  private:
   grpc::ServerUnaryReactor* Queue(grpc::CallbackServerContext* context,
