@@ -84,6 +84,19 @@ struct LettersFolderCommand {
 int RunLettersVerify(const LettersFolderCommand& command);
 int RunLettersRepair(const LettersFolderCommand& command);
 
+// `batchsql producers …`, each with its part of it.
+struct ProducersCommand {
+  ServerAddress server;
+  std::string table;
+  std::vector<std::string> ids;  // remove
+  std::string after;             // list
+  uint32_t limit = 100;          // list
+  bool json = false;             // list
+};
+int RunProducersList(const ProducersCommand& command);
+// Its last line on standard output is `remove: removed=… waiting=… unknown=…`.
+int RunProducersRemove(const ProducersCommand& command);
+
 struct GenerateCommand {
   std::string workload = "w";
   uint64_t rows = 0;

@@ -193,6 +193,28 @@ void AddLetters(CLI::App& app, LettersCommand* letters, LettersFolderCommand* fo
   AddLettersFolder(command, folder, run);
 }
 
+void AddProducers(CLI::App& app, ProducersCommand* producers, Run* run) {
+  CLI::App* const command =
+      app.add_subcommand("producers", "Clients that number their requests, as a table knows them");
+  command->require_subcommand(1);
+  const auto add = [&](const char* name, const char* what, int (*action)(const ProducersCommand&)) {
+    CLI::App* const sub = command->add_subcommand(name, what);
+    sub->add_option("--table", producers->table, "The table")->required();
+    AddServer(sub, &producers->server);
+    sub->callback([=] { *run = [=] { return action(*producers); }; });
+    return sub;
+  };
+  CLI::App* const list = add("list", "Which there are, and how far they came", RunProducersList);
+  list->add_option("--after", producers->after, "Only those with a greater id");
+  list->add_option("--limit", producers->limit, "The most to list")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  list->add_flag("--json", producers->json, "As JSON");
+  add("remove", "Forget producers: each may begin anew", RunProducersRemove)
+      ->add_option("ID", producers->ids, "Their producer_id")
+      ->required();
+}
+
 void AddJournal(CLI::App& app, JournalCommand* journal, Run* run) {
   CLI::App* const command =
       app.add_subcommand("journal", "Look at a pipeline's journal, or copy what is left of it");
@@ -230,6 +252,7 @@ int Main(int argc, char** argv) {
   GenerateCommand generate;
   LettersCommand letters;
   LettersFolderCommand letters_folder;
+  ProducersCommand producers;
   JournalCommand journal;
   AuditCommand audit;
   ServerAddress server;
@@ -238,6 +261,7 @@ int Main(int argc, char** argv) {
   AddLoad(app, &load, &run);
   AddGenerate(app, &generate, &run);
   AddLetters(app, &letters, &letters_folder, &run);
+  AddProducers(app, &producers, &run);
   AddStatus(app, &server, &table, &json, &run);
   AddAudit(app, &audit, &run);
   AddJournal(app, &journal, &run);

@@ -110,6 +110,7 @@ struct LimitOptions {
   uint64_t journal_segment_bytes = 64 * kMiB;
   uint64_t letters_bytes_max = kGiB;    // dead letters on disk, over all tables
   uint32_t journal_grace_ms = 600'000;  // that segments are kept for after their rows committed
+  uint64_t producer_memory_ms = 7ULL * 24 * 3'600'000;  // of silent producers; 0: for ever
   bool operator==(const LimitOptions&) const = default;
 };
 

@@ -87,6 +87,8 @@ void ReadLimits(Reader& root, LimitOptions* limits) {
                      {kMiB, 1024 * 1024 * kGiB, "bytes"});
   reader.ReadInteger("journal_grace_ms", &limits->journal_grace_ms,
                      {0, 24 * kHourMs, "milliseconds"});
+  reader.ReadInteger("producer_memory_ms", &limits->producer_memory_ms,
+                     {0, 10 * 365 * 24 * kHourMs, "milliseconds"});
   reader.RefuseOthers();
 }
 

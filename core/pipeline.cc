@@ -57,6 +57,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
   }
   {
     MutexLock lock(mutex_);
+    if (options_.producer_memory > Duration::zero()) expire_at_ = clock_->Now();
     for (uint32_t i = 0; i < options_.flushers; ++i) {
       flushers_.emplace_back([this] { RunFlusher(); });
     }
@@ -235,6 +236,8 @@ void Pipeline::RunFlusher() {
     if (work.stop) return;
     if (!work.opens.empty()) {
       RunOpens(std::move(work.opens));
+    } else if (work.expire) {
+      ExpireProducers();
     } else if (work.read_back) {
       ReadBack();
     } else {
@@ -264,7 +267,8 @@ std::optional<TimePoint> Pipeline::NextDue(TimePoint now) const {
   std::optional<TimePoint> due;
   std::optional<TimePoint> drain_end;
   if (draining_) drain_end = drain_deadline_;
-  for (const std::optional<TimePoint>& candidate : {batcher_.due_at(), reopen_at_, drain_end}) {
+  for (const std::optional<TimePoint>& candidate :
+       {batcher_.due_at(), reopen_at_, expire_at_, drain_end}) {
     if (candidate.has_value() && *candidate > now && (!due.has_value() || *candidate < *due)) {
       due = candidate;
     }
@@ -294,6 +298,10 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
     return true;
   }
   if (!window_.has_value()) return false;
+  if (MustExpire(now)) {
+    work->expire = true;
+    return true;
+  }
   if (MustReadBack()) {
     reading_back_ = true;
     work->read_back = true;

@@ -101,6 +101,7 @@ class Pipeline {
     Duration backoff_base = std::chrono::milliseconds(50);
     Duration backoff_max = std::chrono::seconds(10);
     Duration probe_interval_max = std::chrono::seconds(30);  // while paused
+    Duration producer_memory{};  // how long a silent producer is remembered; 0: for ever
 
     bool operator==(const Options&) const = default;
   };
@@ -150,6 +151,23 @@ class Pipeline {
   bool MustLookUp(const QueuedBlock& request) const;
   using LookUpCallback = absl::AnyInvocable<void(const absl::Status&)>;
   void LookUp(const std::string& producer_id, LookUpCallback callback);
+
+  // A producer that the pipeline remembers.
+  struct KnownProducer {
+    std::string producer_id;
+    uint64_t last_sequence = 0;
+    uint64_t time_ms = 0;  // when its last request was answered, since 1970
+    bool waiting = false;  // its last rows are not known to be committed
+  };
+  // Up to `limit` of them whose id is greater than `after`, by id.
+  std::vector<KnownProducer> ListProducers(const std::string& after, size_t limit) const;
+  struct Forgotten {
+    uint64_t forgotten = 0;
+    std::vector<std::string> waiting;  // kept: a repeated request would be written twice
+    std::vector<std::string> unknown;
+  };
+  // A producer that is forgotten may begin anew, with any sequence. A crash may bring it back.
+  Forgotten ForgetProducers(absl::Span<const std::string> producer_ids);
 
   // Looks whether a numbered request was answered before: then takes the receipt over and tells the
   // original's answer. nullopt: it comes next. FAILED_PRECONDITION (a gap), INVALID_ARGUMENT (other
@@ -204,6 +222,7 @@ class Pipeline {
   struct Work {
     std::deque<OpenRequest> opens;
     bool read_back = false;
+    bool expire = false;
     Batch batch;
     std::vector<ProducerRange> held;
     uint32_t slot = 0;
@@ -270,6 +289,12 @@ class Pipeline {
   uint64_t DropCommitted(Flush& flush) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteMoves(const Flush& flush, WriteOutcome::Kind kind);
   AttemptResult HandleProducerMoved(Flush& flush);
+
+  // core/pipeline_expiry.cc
+  bool IsSettled(const Producers::Summary& producer) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(const std::string& producer_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MustExpire(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ExpireProducers();
 
   // core/pipeline_letters.cc
   absl::Status KeepUnfit(Flush& flush, uint64_t attempt);
@@ -381,6 +406,7 @@ class Pipeline {
   TargetProducers target_producers_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint64_t> sessions_ ABSL_GUARDED_BY(mutex_);  // the newest
   uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::optional<TimePoint> expire_at_ ABSL_GUARDED_BY(mutex_);  // when silent ones are looked for
   JournalExtent extent_ ABSL_GUARDED_BY(mutex_);               // its LSNs are set when it is needed
   std::optional<FlushWindow> window_ ABSL_GUARDED_BY(mutex_);  // once claimed
   std::mt19937_64 attempts_ ABSL_GUARDED_BY(mutex_){std::random_device{}()};

@@ -36,6 +36,10 @@ std::vector<RowRejection> ReadRejections(ByteReader& in) {
   return rejections;
 }
 
+Producers::Summary SummaryOf(const RequestAnswer& last) {
+  return {last.producer_id, last.sequence, last.time_ms, last.last_lsn};
+}
+
 }  // namespace
 
 void AppendAnswer(const RequestAnswer& answer, ByteWriter& out) {
@@ -143,17 +147,17 @@ void Producers::ForgetLsns() {
   }
 }
 
-size_t Producers::ForgetOlder(uint64_t time_ms) {
-  return std::erase_if(producers_, [time_ms](const auto& producer) {
-    return producer.second.back().time_ms < time_ms;
-  });
+std::optional<Producers::Summary> Producers::Find(std::string_view producer_id) const {
+  const auto found = producers_.find(producer_id);
+  if (found == producers_.end()) return std::nullopt;
+  return SummaryOf(found->second.back());
 }
 
-std::vector<Producers::Summary> Producers::List() const {
+std::vector<Producers::Summary> Producers::List(std::string_view after, size_t limit) const {
   std::vector<Summary> list;
-  list.reserve(producers_.size());
-  for (const auto& [id, answers] : producers_) {
-    list.push_back({id, answers.back().sequence, answers.back().time_ms});
+  auto producer = producers_.upper_bound(after);
+  for (; producer != producers_.end() && list.size() < limit; ++producer) {
+    list.push_back(SummaryOf(producer->second.back()));
   }
   return list;
 }

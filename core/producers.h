@@ -83,15 +83,17 @@ class Producers {
   void Forget(std::string_view producer_id);
   // For another numbering: every answer's LSNs become 0, which is always committed.
   void ForgetLsns();
-  // Forgets producers whose last answer is older; returns how many.
-  size_t ForgetOlder(uint64_t time_ms);
 
+  // Of a producer's last answer.
   struct Summary {
     std::string producer_id;
     uint64_t last_sequence = 0;
     uint64_t time_ms = 0;
+    Lsn last_lsn = 0;
   };
-  std::vector<Summary> List() const;  // by id
+  std::optional<Summary> Find(std::string_view producer_id) const;
+  // Up to `limit` of them whose id is greater than `after`, by id.
+  std::vector<Summary> List(std::string_view after = "", size_t limit = SIZE_MAX) const;
   size_t size() const { return producers_.size(); }
 
   // docs/journal-format.md, "Producers".

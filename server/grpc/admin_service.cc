@@ -5,6 +5,7 @@
 
 #include "server/grpc/audit_call.h"
 #include "server/grpc/letter_calls.h"
+#include "server/grpc/producer_calls.h"
 #include "server/grpc/status_details.h"
 #include "server/version.h"
 
@@ -88,28 +89,28 @@ grpc::ServerUnaryReactor* AdminService::Queue(CallQueue& calls,
 grpc::ServerUnaryReactor* AdminService::ListDeadLetters(grpc::CallbackServerContext* context,
                                                         const v1::ListDeadLettersRequest* request,
                                                         v1::ListDeadLettersResponse* response) {
-  return Queue(letters_, context, metrics_.list_dead_letters,
+  return Queue(calls_, context, metrics_.list_dead_letters,
                [=, this] { return ListLetters(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetDeadLetter(grpc::CallbackServerContext* context,
                                                       const v1::GetDeadLetterRequest* request,
                                                       v1::GetDeadLetterResponse* response) {
-  return Queue(letters_, context, metrics_.get_dead_letter,
+  return Queue(calls_, context, metrics_.get_dead_letter,
                [=, this] { return GetLetter(ingestor_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ReplayDeadLetters(
     grpc::CallbackServerContext* context, const v1::ReplayDeadLettersRequest* request,
     v1::ReplayDeadLettersResponse* response) {
-  return Queue(letters_, context, metrics_.replay_dead_letters,
+  return Queue(calls_, context, metrics_.replay_dead_letters,
                [=, this] { return ReplayLetters(ingestor_, limits_.Get(), *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminService::PurgeDeadLetters(grpc::CallbackServerContext* context,
                                                          const v1::PurgeDeadLettersRequest* request,
                                                          v1::PurgeDeadLettersResponse* response) {
-  return Queue(letters_, context, metrics_.purge_dead_letters,
+  return Queue(calls_, context, metrics_.purge_dead_letters,
                [=, this] { return PurgeLetters(ingestor_, *request, response); });
 }
 
@@ -118,6 +119,20 @@ grpc::ServerUnaryReactor* AdminService::Audit(grpc::CallbackServerContext* conte
                                               v1::AuditResponse* response) {
   return Queue(audits_, context, metrics_.audit,
                [=, this] { return AuditTable(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ListProducers(grpc::CallbackServerContext* context,
+                                                      const v1::ListProducersRequest* request,
+                                                      v1::ListProducersResponse* response) {
+  return Queue(calls_, context, metrics_.list_producers,
+               [=, this] { return batchsql::ListProducers(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ForgetProducers(grpc::CallbackServerContext* context,
+                                                        const v1::ForgetProducersRequest* request,
+                                                        v1::ForgetProducersResponse* response) {
+  return Queue(calls_, context, metrics_.forget_producers,
+               [=, this] { return batchsql::ForgetProducers(ingestor_, *request, response); });
 }
 
 }  // namespace batchsql

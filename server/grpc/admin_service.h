@@ -37,6 +37,12 @@ class AdminService : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* Audit(grpc::CallbackServerContext* context,
                                   const v1::AuditRequest* request,
                                   v1::AuditResponse* response) override;
+  grpc::ServerUnaryReactor* ListProducers(grpc::CallbackServerContext* context,
+                                          const v1::ListProducersRequest* request,
+                                          v1::ListProducersResponse* response) override;
+  grpc::ServerUnaryReactor* ForgetProducers(grpc::CallbackServerContext* context,
+                                            const v1::ForgetProducersRequest* request,
+                                            v1::ForgetProducersResponse* response) override;
 
  private:
   static grpc::ServerUnaryReactor* Queue(CallQueue& calls, grpc::CallbackServerContext* context,
@@ -48,7 +54,7 @@ class AdminService : public v1::Admin::CallbackService {
   const LastReload& last_reload_;
   GrpcMetrics& metrics_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  CallQueue letters_;
+  CallQueue calls_;
   CallQueue audits_;  // they take long
 };
 

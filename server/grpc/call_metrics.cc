@@ -53,6 +53,8 @@ GrpcMetrics::GrpcMetrics(MetricRegistry& registry)
       replay_dead_letters(registry, "Admin/ReplayDeadLetters"),
       purge_dead_letters(registry, "Admin/PurgeDeadLetters"),
       audit(registry, "Admin/Audit"),
+      list_producers(registry, "Admin/ListProducers"),
+      forget_producers(registry, "Admin/ForgetProducers"),
       streams(registry.AddGauge({"batchsql_grpc_streams", "Write streams that are open."}, {})),
       received_bytes(AddReceivedBytes(registry, "grpc")) {}
 

@@ -47,6 +47,8 @@ struct GrpcMetrics {
   CallMetrics replay_dead_letters;
   CallMetrics purge_dead_letters;
   CallMetrics audit;
+  CallMetrics list_producers;
+  CallMetrics forget_producers;
   prometheus::Gauge& streams;
   prometheus::Counter& received_bytes;
 };

@@ -75,6 +75,7 @@ limits:
   journal_segment_bytes: 1048576
   journal_grace_ms: 11
   letters_bytes_max: 2097152
+  producer_memory_ms: 0
 shutdown: {grace_ms: 0}
 log: {level: warning}
 )");
@@ -102,7 +103,7 @@ log: {level: warning}
                       ProducersKind::kJournal,
                       {10'000, kMiB, 20}}};
   expected.monitoring = {"batch_insert", "prod"};
-  expected.limits = {kMiB, 65536, 4096, 7, 8, 9, 10, 16 * kMiB, kMiB, 2 * kMiB, 11};
+  expected.limits = {kMiB, 65536, 4096, 7, 8, 9, 10, 16 * kMiB, kMiB, 2 * kMiB, 11, 0};
   expected.shutdown.grace_ms = 0;
   expected.log.level = LogLevel::kWarning;
   CHECK(options == expected);

@@ -123,3 +123,21 @@ def test_a_wrong_password_is_told_without_the_password(postgres, serve):
                                    grpc.StatusCode.FAILED_PRECONDITION)
     assert "wr0ng-s3cr3t" not in raised.value.details() + daemon.log_text
     assert "password authentication failed" in daemon.log_text or "28P01" in daemon.log_text
+
+
+def test_a_table_that_is_not_written_exactly_once_must_be_accepted(mariadb, serve):
+    table = mariadb.create("id {id} PRIMARY KEY, n {id}")
+    mariadb.execute(f"ALTER TABLE {table} ENGINE=Aria")
+    payload = api.rows(["id", "n"], [[1, 1], [1, 2], [2, 2]])
+    refusing, client = serve(mariadb, table)
+    with pytest.raises(grpc.RpcError) as raised:
+        client.write(table, payload)
+    assert raised.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert "at_least_once" in raised.value.details()
+    refusing.stop()
+    daemon, client = serve(mariadb, f"name: {table}, delivery: at_least_once")
+    assert [row.row for row in client.write(table, payload).rejected] == [1]
+    client.write(table, api.rows(["id", "n"], [[3, 3]]))
+    assert mariadb.query(f"SELECT id, n FROM {table} ORDER BY id") == [
+        ("1", "1"), ("2", "2"), ("3", "3")]
+    assert daemon.log_text.count("at least once, not exactly once") == 1

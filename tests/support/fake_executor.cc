@@ -329,8 +329,13 @@ absl::StatusOr<Resolution> FakeDatabase::Resolve(const SlotMove& move) {
   }
   const auto found = slots_.find({move.pipeline, move.before.slot});
   if (found == slots_.end()) return Resolution::kFenced;
-  if (found->second == move.after) return Resolution::kCommitted;
-  return found->second == move.before ? Resolution::kNotCommitted : Resolution::kFenced;
+  SlotRow row = found->second;
+  row.totals = move.after.totals;  // as in a real one, the range and the attempt tell
+  row.frontier = move.after.frontier;
+  if (row == move.after) return Resolution::kCommitted;
+  row.totals = move.before.totals;
+  row.frontier = move.before.frontier;
+  return row == move.before ? Resolution::kNotCommitted : Resolution::kFenced;
 }
 
 absl::StatusOr<std::vector<ProducerMove>> FakeDatabase::ReadProducers(

@@ -47,7 +47,7 @@ TEST_CASE_METHOD(PipelineLedgerTest, "Counts outlive a restart") {
   StartAndOpen();
   SubmitNumbered("a", 1, 1, 10);
   SubmitNumbered("again", 1, 1, 10);
-  pipeline->CountRejected(3);
+  pipeline->CountRejected(std::vector<RowRejection>(3));
   database.Then(Refuse(12));
   SubmitNumbered("b", 2, 11, 5);
   const AuditReport before = MustAudit();
