@@ -1,0 +1,101 @@
+"""Real Prometheus and Alertmanager for tests, as servers.py starts databases.
+
+    with PrometheusServer(configuration) as server:
+        server.query("up")      # [(labels, value)]
+
+`configuration` is YAML; {port} in it becomes the server's own port. Files that it names must be
+there under absolute paths.
+"""
+
+import json
+import re
+import signal
+import urllib.error
+import urllib.parse
+
+import daemon
+import servers
+import templates
+
+
+class MonitoringServer(servers.DatabaseServer):
+    """What both programs have in common: one configuration file, flags, a page that says ready.
+
+    `settings` are flags without their dashes; True for one that takes no value. Not for use by
+    several threads.
+    """
+
+    program = ""
+    flags = {}
+    users = ("prometheus",)
+    port_lost = re.compile("address already in use")
+
+    def __init__(self, configuration, settings=None):
+        super().__init__({**self.flags, **(settings or {})})
+        self.configuration = configuration
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path, **parameters):
+        """The JSON that a GET of a path is answered with."""
+        status, body = daemon.http_get(f"{self.url}{path}?{urllib.parse.urlencode(parameters)}")
+        if status != 200:
+            raise RuntimeError(f"{path}: {status} {body}")
+        return json.loads(body)
+
+    def _template_key(self):
+        return templates.key_of(self.kind, self._user)
+
+    def _initialise(self, data):
+        self._initialise_with(["mkdir", data])
+
+    def _command(self):
+        configuration = self._scratch.path / f"{self.kind}.yml"
+        text = self.configuration.replace("{port}", str(self.port))
+        configuration.write_text(text, encoding="utf-8")
+        settings = {"config.file": configuration, "web.listen-address": f"127.0.0.1:{self.port}",
+                    **self._folders(), **self.settings}
+        return [self.program, *(f"--{name}" if value is True else f"--{name}={value}"
+                                for name, value in settings.items())]
+
+    def _folders(self):
+        raise NotImplementedError
+
+    def _is_ready(self):
+        try:
+            return daemon.http_get(f"{self.url}/-/ready")[0] == 200
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def _send_stop(self, mode):
+        self._process.send_signal(signal.SIGKILL if mode == "immediate" else signal.SIGTERM)
+
+
+class PrometheusServer(MonitoringServer):
+    kind = "prometheus"
+    program = "prometheus"
+    flags = {"web.enable-admin-api": True}  # snapshots
+
+    def query(self, expression, time=None):
+        """(labels, value) of every series that an instant query returns."""
+        at = {} if time is None else {"time": time}
+        result = self.get("/api/v1/query", query=expression, **at)["data"]["result"]
+        return [(series["metric"], float(series["value"][1])) for series in result]
+
+    def _folders(self):
+        return {"storage.tsdb.path": self.data}
+
+
+class AlertmanagerServer(MonitoringServer):
+    kind = "alertmanager"
+    program = "prometheus-alertmanager"
+    flags = {"cluster.listen-address": ""}  # no gossip
+
+    def alerts(self):
+        """The alerts that it holds, as its API tells them."""
+        return self.get("/api/v2/alerts")
+
+    def _folders(self):
+        return {"storage.path": self.data}
