@@ -222,7 +222,7 @@ def test_full_journals_are_alerted_and_resolved_when_rows_are_written(own_databa
             client.ingest.Write(api.request(table, row, ack=api.JOURNAL), timeout=10)
     assert raised.value.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
     fired = webhook.wait_for("BatchSQLDiskFull", table, "firing")
-    assert "limits.journal_bytes_max" in fired["annotations"]["description"]
+    assert "the disk budget of 16777216 bytes is used up" in fired["annotations"]["description"]
     database.server.start()
     webhook.wait_for("BatchSQLDiskFull", table, "resolved")
     assert daemon.stop() == 0
