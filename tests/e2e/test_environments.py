@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -248,3 +249,34 @@ def test_an_alertmanager_that_is_away_hears_of_it_when_it_is_back(sqlite, serve,
     webhook.wait_for("BatchSQLPipelineStopped", table, "firing")
     assert daemon.log_text.count("alerts cannot be posted") == 1
     assert daemon.log_text.count("an alert fires") == 1
+
+
+def test_a_fork_is_alerted_and_goes_on_over_a_restart_that_finds_no_database(own_database, serve, alertmanager,
+                                                                             webhook):
+    database = own_database("postgresql")
+    table = database.create(UNKEYED)
+    daemon, client = serve(database, table, more=environment(alertmanager.url), wait_ready=False, **selected())
+    row = api.rows(["id", "name"], [[1, "x"]])
+    client.write(table, row, ack=api.DATABASE)
+    with harness.Daemon(database.target() + f"tables: [{{name: {table}}}]\n") as second:
+        assert second.stop() == 0
+        shutil.rmtree(second.data_dir)
+        shutil.copytree(daemon.data_dir, second.data_dir)
+        second.data_dir.chmod(0o700)
+        second.start()
+        with api.Client(second.grpc_address) as other:
+            other.write(table, row, ack=api.DATABASE)
+        client.write(table, row, ack=api.JOURNAL)  # the fence shows at the flush
+    fired = webhook.wait_for("BatchSQLPipelineStopped", table, "firing")
+    assert "another daemon claimed this pipeline" in fired["annotations"]["description"]
+    database.server.kill9()
+    daemon.kill9()
+    before = len(daemon.log_text)
+    daemon.start()
+    processes.wait_until(lambda: "table cannot be opened" in daemon.log_text[before:], SECONDS, "a failed look")
+    database.server.start()
+    processes.wait_until(lambda: "the pipeline stops" in daemon.log_text[before:], SECONDS, "the fork to be found")
+    assert daemon.stop() == 0
+    # It never ended, so it did not begin again.
+    assert "an alert" not in daemon.log_text[before:]
+    assert [alert["startsAt"] for alert in alertmanager.alerts()] == [fired["startsAt"]]
