@@ -110,22 +110,45 @@ std::string DescribeLimits(const LimitOptions& limits) {
                       Bytes(limits.letters_bytes_max), " of dead letters\n");
 }
 
-std::string DescribeMonitoring(const MonitoringOptions& monitoring) {
+std::string DescribeMonitoring(const Options& options) {
+  const MonitoringOptions& monitoring = options.monitoring;
+  const std::string& prefix = options.environment.metrics_prefix;
   return absl::StrCat("metrics: test_name=", monitoring.test_name,
-                      monitoring.environment.empty() ? "" : " env=", monitoring.environment, "\n");
+                      monitoring.environment.empty() ? "" : " env=", monitoring.environment,
+                      prefix.empty() ? "" : "; names begin with ", prefix, "\n");
+}
+
+// Nothing where the file knows no environments.
+std::string DescribeEnvironment(const Options& options) {
+  if (options.environments.empty()) return "";
+  std::vector<std::string> others;
+  for (const EnvironmentOptions& other : options.environments) {
+    if (other.name != options.environment.name) others.push_back(other.name);
+  }
+  const EnvironmentOptions& selected = options.environment;
+  std::string text = absl::StrCat(
+      "environment: ", selected.name.empty() ? "none" : selected.name,
+      others.empty() ? "" : absl::StrCat(" (not ", absl::StrJoin(others, ", "), ")"), "\n");
+  if (!selected.grafana_url.empty())
+    absl::StrAppend(&text, "  Grafana: ", selected.grafana_url, "\n");
+  if (!selected.alertmanager_url.empty()) {
+    absl::StrAppend(&text, "  Alertmanager: ", selected.alertmanager_url, "\n");
+  }
+  return text;
 }
 
 }  // namespace
 
 std::string Describe(const Options& options) {
-  std::string text =
-      absl::StrCat("data directory: ", options.data_dir, "\ngRPC: ", options.grpc.listen.ToString(),
-                   "\nHTTP: ", options.http.listen.ToString(), "\ntargets:\n");
+  std::string text = DescribeEnvironment(options);
+  absl::StrAppend(&text, "data directory: ", options.data_dir,
+                  "\ngRPC: ", options.grpc.listen.ToString(),
+                  "\nHTTP: ", options.http.listen.ToString(), "\ntargets:\n");
   for (const TargetOptions& target : options.targets) text += DescribeTarget(target);
   text += "tables:\n";
   for (const TableOptions& table : options.tables) text += DescribeTable(table, options);
   text += DescribeLimits(options.limits);
-  text += DescribeMonitoring(options.monitoring);
+  text += DescribeMonitoring(options);
   absl::StrAppend(&text, "shutdown: flushes for at most ", options.shutdown.grace_ms,
                   " ms\nlog: ", AsAbsl(LogLevelName(options.log.level)), "\n");
   for (const std::string& warning : options.warnings) {

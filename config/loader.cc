@@ -78,38 +78,40 @@ YAML::Node ParseYaml(const std::string& text, ErrorList* errors) {
   }
 }
 
-Options ReadDocument(const YAML::Node& document, ReadContext* context) {
+Options ReadDocument(const YAML::Node& document, const std::string& environment,
+                     ReadContext* context) {
   const int line = document.IsNull() ? 1 : document.Mark().line + 1;
   Reader root(document, line, "", "", context);
-  return ReadOptions(root);
+  return ReadOptions(root, environment);
 }
 
 }  // namespace
 
 absl::StatusOr<Options> ParseText(std::string_view text, const std::string& filename,
-                                  const VariableLookup& variables) {
+                                  const VariableLookup& variables, const std::string& environment) {
   ReadContext context;
   context.variables = variables;
   if (!CheckUtf8(text, &context.errors)) return context.errors.ToStatus(filename);
   const YAML::Node document = ParseYaml(std::string(text), &context.errors);
   if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
-  Options options = ReadDocument(document, &context);
+  Options options = ReadDocument(document, environment, &context);
   if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
   return options;
 }
 
-absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables) {
+absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables,
+                                 const std::string& environment) {
   const absl::StatusOr<std::string> text = ReadSmallFile(path, kFileBytesMax);
   if (!text.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", text.status().message()));
   }
-  return ParseText(*text, path, variables);
+  return ParseText(*text, path, variables, environment);
 }
 
 std::set<std::string> AcceptedKeys() {
   ReadContext context;
   context.variables = [](const std::string&) { return std::nullopt; };
-  ReadDocument(YAML::Load("{targets: [{}], tables: [{}]}"), &context);
+  ReadDocument(YAML::Load("{targets: [{}], tables: [{}], environments: {any: {}}}"), "", &context);
   return std::move(context.keys);
 }
 

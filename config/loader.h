@@ -15,12 +15,16 @@ namespace batchsql {
 // No error shows a value, which may be a secret. Missing keys have the defaults of
 // config/options.h, so that an empty file means DefaultOptions(). No side effects besides reading
 // the files that
-// ${file:…} names.
+// ${file:…} names. `environment` is the name of the one that is selected, which the file must
+// have; empty: none.
 absl::StatusOr<Options> ParseText(std::string_view text, const std::string& filename,
-                                  const VariableLookup& variables);
-absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables);
+                                  const VariableLookup& variables,
+                                  const std::string& environment = "");
+absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables,
+                                 const std::string& environment = "");
 
-// Every key that a file may hold, list indexes left out: `tables[].batch.rows_max`. For the tests
+// Every key that a file may hold, list indexes and free names left out: `tables[].batch.rows_max`,
+// `environments.*.metrics_port`. For the tests
 // that keep the documentation complete.
 std::set<std::string> AcceptedKeys();
 

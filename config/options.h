@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +98,17 @@ struct MonitoringOptions {
   bool operator==(const MonitoringOptions&) const = default;
 };
 
+// One of the places that a file describes how to run in.
+struct EnvironmentOptions {
+  std::string name;                      // empty: none
+  std::optional<uint16_t> metrics_port;  // in place of http.listen's
+  std::string metrics_prefix;            // of every metric's name; empty or as `prod_`
+  // http or https, without a slash at their ends; empty: none.
+  std::string grafana_url;
+  std::string alertmanager_url;
+  bool operator==(const EnvironmentOptions&) const = default;
+};
+
 // Upper bounds; each default is less where the bound above it is less.
 struct LimitOptions {
   uint64_t memory_bytes_max = 256 * kMiB;  // rows that are in memory, over all tables
@@ -130,9 +142,11 @@ struct Options {
   std::string instance = "batchsqld";
   GrpcOptions grpc;
   HttpOptions http;
-  std::vector<TargetOptions> targets;  // never empty
-  std::vector<TableOptions> tables;    // never empty
-  MonitoringOptions monitoring;
+  std::vector<TargetOptions> targets;            // never empty
+  std::vector<TableOptions> tables;              // never empty
+  MonitoringOptions monitoring;                  // `environment` is that of the selected one
+  std::vector<EnvironmentOptions> environments;  // by name
+  EnvironmentOptions environment;                // the selected one; without a name: none
   LimitOptions limits;
   ShutdownOptions shutdown;
   LogOptions log;

@@ -230,6 +230,16 @@ Reader Reader::Section(const std::string& key) {
   return Reader(entry->node, entry->line, PathOf(key), pattern, context_);
 }
 
+std::vector<std::pair<std::string, Reader>> Reader::Map(const std::string& key) {
+  Reader section = Section(key);
+  std::vector<std::pair<std::string, Reader>> readers;
+  for (const auto& [name, entry] : section.entries_) {
+    readers.emplace_back(name, Reader(entry.node, entry.line, section.PathOf(name),
+                                      section.pattern_ + ".*", context_));
+  }
+  return readers;
+}
+
 std::vector<Reader> Reader::List(const std::string& key) {
   std::vector<Reader> readers;
   const Entry* entry = Find(key);

@@ -83,6 +83,8 @@ class Reader {
 
   // A mapping; empty if the key is absent.
   Reader Section(const std::string& key);
+  // A mapping of names to mappings, by name; empty if the key is absent.
+  std::vector<std::pair<std::string, Reader>> Map(const std::string& key);
   // A sequence of mappings; what is no mapping is noted and left out.
   std::vector<Reader> List(const std::string& key);
 

@@ -105,6 +105,8 @@ ReloadedOptions OptionsWhileRunning(const Options& running, Options fresh) {
   Keep("http.listen", running.http.listen, &options.http.listen, ignored);
   Keep("targets", running.targets, &options.targets, ignored);
   Keep("monitoring", running.monitoring, &options.monitoring, ignored);
+  Keep(absl::StrCat("environments.", running.environment.name).c_str(), running.environment,
+       &options.environment, ignored);
   KeepLimits(running.limits, &options.limits, ignored);
   KeepTargets(running, &reloaded);
   KeepJournals(running, &reloaded);

@@ -1,6 +1,7 @@
 #include "config/sections.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
@@ -13,8 +14,9 @@ namespace {
 
 constexpr uint64_t kHourMs = 3'600'000;
 
-void ReadListen(Reader& root, const std::string& section, ListenAddress* listen,
-                std::vector<std::string>* warnings) {
+// `port` counts more than what is read.
+void ReadListen(Reader& root, const std::string& section, std::optional<uint16_t> port,
+                ListenAddress* listen, std::vector<std::string>* warnings) {
   Reader reader = root.Section(section);
   std::string text;
   if (reader.Read("listen", &text)) {
@@ -26,6 +28,7 @@ void ReadListen(Reader& root, const std::string& section, ListenAddress* listen,
     }
   }
   reader.RefuseOthers();
+  listen->port = port.value_or(listen->port);
   if (!listen->IsLoopback()) {
     warnings->push_back(absl::StrCat(section, ".listen: ", listen->ToString(),
                                      " can be reached from other machines, and there is no TLS and "
@@ -34,8 +37,9 @@ void ReadListen(Reader& root, const std::string& section, ListenAddress* listen,
 }
 
 void ReadServers(Reader& root, Options* options) {
-  ReadListen(root, "grpc", &options->grpc.listen, &options->warnings);
-  ReadListen(root, "http", &options->http.listen, &options->warnings);
+  ReadListen(root, "grpc", std::nullopt, &options->grpc.listen, &options->warnings);
+  ReadListen(root, "http", options->environment.metrics_port, &options->http.listen,
+             &options->warnings);
   if (options->grpc.listen.port != 0 && options->grpc.listen == options->http.listen) {
     root.Fail("http", "listens where grpc listens: expected another port");
   }
@@ -50,11 +54,13 @@ void ReadLabel(Reader& reader, const std::string& key, std::string* label) {
   }
 }
 
-void ReadMonitoring(Reader& root, MonitoringOptions* monitoring) {
+void ReadMonitoring(Reader& root, const EnvironmentOptions& environment,
+                    MonitoringOptions* monitoring) {
   Reader reader = root.Section("monitoring");
   ReadLabel(reader, "test_name", &monitoring->test_name);
   if (monitoring->test_name.empty()) reader.Fail("test_name", "is empty: expected text");
   ReadLabel(reader, "environment", &monitoring->environment);
+  if (monitoring->environment.empty()) monitoring->environment = environment.name;
   reader.RefuseOthers();
 }
 
@@ -197,15 +203,16 @@ void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) 
   CheckRule(reader, *table);
 }
 
-Options ReadOptions(Reader& root) {
+Options ReadOptions(Reader& root, const std::string& environment) {
   Options options;
   root.Read("data_dir", &options.data_dir);
   root.Read("instance", &options.instance);
+  ReadEnvironments(root, environment, &options);
   ReadServers(root, &options);
   ReadLimits(root, &options.limits);
   ReadTargets(root, &options);
   ReadTables(root, &options);
-  ReadMonitoring(root, &options.monitoring);
+  ReadMonitoring(root, options.environment, &options.monitoring);
   ReadShutdown(root, &options.shutdown);
   ReadLog(root, &options.log);
   root.RefuseOthers();

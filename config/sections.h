@@ -8,8 +8,11 @@ namespace batchsql {
 // The document's sections, each a function from a reader to plain values. What is wrong is noted in
 // the reader's context, and reading goes on.
 
-// The whole document.
-Options ReadOptions(Reader& root);
+// The whole document, in the environment of this name; empty: in none.
+Options ReadOptions(Reader& root, const std::string& environment);
+
+// `environments`, and which of them is selected.
+void ReadEnvironments(Reader& root, const std::string& selected, Options* options);
 
 // `targets` and `tables`, and what must hold between their entries; needs data_dir and limits.
 void ReadTargets(Reader& root, Options* options);

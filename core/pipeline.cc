@@ -46,7 +46,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
       id_(options_.id),
       batcher_(options_.batch) {
   if (!journal.ok()) {
-    StopFor(journal.status());
+    StopFor(journal.status(), KindOfFileError(journal.status()));
     return;
   }
   journal_ = *std::move(journal);
@@ -126,6 +126,7 @@ PipelineStatus Pipeline::status() const {
   status.queued_bytes = batcher_.bytes() + flushing_bytes_;
   status.inflight_flushes = flushing_;
   status.oldest_age = OldestAge();
+  status.journal_error = journal.error;
   status.journal_bytes = journal.bytes;
   status.journal_segments = journal.segments;
   status.at_least_once = schema_ != nullptr && schema_->weakness() != TableWeakness::kNone;
@@ -350,6 +351,7 @@ void Pipeline::SetState(PipelineState state, const std::string& code, ErrorClass
     if (status_.state == PipelineState::kStopped) return;  // for good
     const bool changed = status_.state != state;
     status_.state = state;
+    if (state != PipelineState::kStopped) status_.reason.clear();
     status_.last_error = code;
     status_.last_error_class =
         error_class == ErrorClass::kNone ? "" : std::string(ErrorClassName(error_class));
@@ -362,13 +364,20 @@ void Pipeline::SetState(PipelineState state, const std::string& code, ErrorClass
        {"code", code}});
 }
 
+StopKind Pipeline::KindOfFileError(const absl::Status& error) {
+  if (absl::IsDataLoss(error)) return StopKind::kDamage;
+  return absl::IsResourceExhausted(error) ? StopKind::kDisk : StopKind::kFiles;
+}
+
 // For good: a person must act. The reason is told to every client.
-void Pipeline::StopFor(const absl::Status& reason) {
+void Pipeline::StopFor(const absl::Status& reason, StopKind kind) {
   Log(LogLevel::kError, "the pipeline stops",
       {{"table", options_.label}, {"reason", std::string(reason.message())}});
   {
     MutexLock lock(mutex_);
-    stop_reason_ = std::string(reason.message());
+    if (status_.state == PipelineState::kStopped) return;  // the first reason counts
+    status_.reason = std::string(reason.message());
+    status_.stop_kind = kind;
   }
   SetState(PipelineState::kStopped, std::string(absl::StatusCodeToString(reason.code())));
 }
@@ -397,6 +406,9 @@ absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>
     if (absl::IsUnavailable(described.status())) metrics_->ConnectFailed();
     MutexLock lock(mutex_);
     status_.last_error = absl::StatusCodeToString(described.status().code());
+    if (status_.state == PipelineState::kOpening) {
+      status_.reason = std::string(described.status().message());
+    }
     const bool opened = schema_ != nullptr && window_.has_value();
     const bool waits = !absl::IsNotFound(described.status()) || schema_ != nullptr;
     if (!opened && waits) {

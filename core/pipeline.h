@@ -45,19 +45,33 @@ inline constexpr PipelineState kPipelineStates[] = {
     PipelineState::kPaused, PipelineState::kStopped};
 std::string_view PipelineStateName(PipelineState state);
 
+// Why a pipeline is stopped.
+enum class StopKind : uint8_t {
+  kNone,      // it is not
+  kDamage,    // its files hold what was never written so
+  kDisk,      // no disk space for its files
+  kFiles,     // its files cannot be opened or read
+  kFork,      // the target and the journal do not belong together: claimed by another, or copied
+  kDatabase,  // a fatal error
+};
+
 // Totals since the pipeline was made, and what it holds now. At any time received + recovered +
 // replayed = rejected + deduplicated + coalesced + committed + dead-lettered + lost + queued.
 struct PipelineStatus {
   PipelineState state = PipelineState::kOpening;
   std::string last_error;        // code; empty after a success
   std::string last_error_class;  // as docs/errors.md names it; empty after a success
-  uint64_t queued_rows = 0;      // in memory, on their way into the journal, or left there
-  uint64_t queued_bytes = 0;     // in memory
-  uint64_t received_rows = 0;    // by this process
-  uint64_t recovered_rows = 0;   // left in the journal by an earlier process, or lacked again by a
-                                 // target that moved back
-  uint64_t replayed_rows = 0;    // of dead letters, by this process; not among the received
-  uint64_t rejected_rows = 0;    // by validation
+  StopKind stop_kind = StopKind::kNone;
+  // Why it is stopped (kDatabase: the code) or cannot be opened; never a row's value.
+  std::string reason;
+  std::string journal_error;    // why nothing can be journaled; empty: it can
+  uint64_t queued_rows = 0;     // in memory, on their way into the journal, or left there
+  uint64_t queued_bytes = 0;    // in memory
+  uint64_t received_rows = 0;   // by this process
+  uint64_t recovered_rows = 0;  // left in the journal by an earlier process, or lacked again by a
+                                // target that moved back
+  uint64_t replayed_rows = 0;   // of dead letters, by this process; not among the received
+  uint64_t rejected_rows = 0;   // by validation
   uint64_t deduplicated_rows = 0;
   uint64_t coalesced_rows = 0;
   uint64_t committed_rows = 0;
@@ -353,7 +367,8 @@ class Pipeline {
   bool WaitBeforeRetry(Duration wait);
   void SetState(PipelineState state, const std::string& code,
                 ErrorClass error_class = ErrorClass::kNone);
-  void StopFor(const absl::Status& reason);
+  static StopKind KindOfFileError(const absl::Status& error);
+  void StopFor(const absl::Status& reason, StopKind kind);
   void GiveUpQueue();
   absl::Status StoppingStatus() const;
   absl::Status ClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -410,7 +425,6 @@ class Pipeline {
   JournalExtent extent_ ABSL_GUARDED_BY(mutex_);               // its LSNs are set when it is needed
   std::optional<FlushWindow> window_ ABSL_GUARDED_BY(mutex_);  // once claimed
   std::mt19937_64 attempts_ ABSL_GUARDED_BY(mutex_){std::random_device{}()};
-  std::string stop_reason_ ABSL_GUARDED_BY(mutex_);
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // OK: none
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool drains_left_ ABSL_GUARDED_BY(mutex_) = false;

@@ -65,7 +65,7 @@ absl::Status Pipeline::Claim(Executor& executor) {
     epoch = found->empty() ? 1 : found->front().epoch + 1;
   }
   if (!epoch.ok()) {
-    StopFor(epoch.status());
+    StopFor(epoch.status(), StopKind::kFork);
     return epoch.status();
   }
   return TakeSlots(executor, *found, NextMark(extent, *found, *epoch));

@@ -318,6 +318,13 @@ Pipeline::AttemptResult Pipeline::Probe(Flush& flush, const DatabaseError& error
 }
 
 Pipeline::AttemptResult Pipeline::Stop(Flush& flush, const DatabaseError& error) {
+  {
+    MutexLock lock(mutex_);
+    if (status_.state != PipelineState::kStopped) {
+      status_.stop_kind = StopKind::kDatabase;
+      status_.reason = error.code;
+    }
+  }
   SetState(PipelineState::kStopped, error.code, error.error_class);
   AnswerIfStopped(flush);
   return AttemptResult::kAnswered;

@@ -32,9 +32,8 @@ bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(
 absl::Status Pipeline::CheckAccepting() const {
   if (draining_ || !refusal_.ok()) return ClosedStatus();
   if (status_.state != PipelineState::kStopped) return absl::OkStatus();
-  const std::string& reason = stop_reason_.empty() ? status_.last_error : stop_reason_;
   return absl::UnavailableError(
-      absl::StrCat("the pipeline of table ", options_.label, " stopped: ", reason));
+      absl::StrCat("the pipeline of table ", options_.label, " stopped: ", status_.reason));
 }
 
 // The answer that a numbered request repeats; null: it comes next.
@@ -249,7 +248,7 @@ void Pipeline::ReadBack() {
   }
   absl::StatusOr<std::vector<QueuedBlock>> blocks =
       journal_->Read(next, 2 * options_.batch.bytes_max);
-  if (!blocks.ok()) StopFor(blocks.status());
+  if (!blocks.ok()) StopFor(blocks.status(), KindOfFileError(blocks.status()));
   if (blocks.ok()) {
     for (QueuedBlock& block : *blocks) block.memory = budget_->Take(block.rows.size_bytes());
   }

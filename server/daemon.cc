@@ -109,7 +109,9 @@ RequestLimits MakeLimits(const LimitOptions& limits) {
 
 Daemon::Daemon(const Options& options, DataDirectory directory)
     : directory_(std::move(directory)),
-      metrics_({options.monitoring.test_name, options.monitoring.environment, ""}, &clock_),
+      metrics_({options.monitoring.test_name, options.monitoring.environment,
+                options.environment.metrics_prefix},
+               &clock_),
       budget_(options.limits.memory_bytes_max),
       disk_(options.limits.journal_bytes_max),
       letters_(Env::System(), LettersRoot(options), options.limits.letters_bytes_max),
@@ -140,13 +142,15 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   daemon->ingestor_.OpenAll();
   daemon->ledgers_.emplace(kSaveLedgers,
                            [ingestor = &daemon->ingestor_] { ingestor->SaveLedgers(); });
+  daemon->WatchForAlerts(options);
   daemon->ready_ = true;
   daemon->grpc_->SetReady(true);
   Log(LogLevel::kInfo, "batchsqld is ready",
       {{"version", kVersion},
        {"grpc", absl::StrCat(options.grpc.listen.host, ":", daemon->grpc_->port())},
        {"http", daemon->http_->address()},
-       {"data_dir", options.data_dir}});
+       {"data_dir", options.data_dir},
+       {"environment", options.environment.name}});
   return daemon;
 }
 
@@ -180,6 +184,16 @@ absl::Status Daemon::Listen(const Options& options) {
   }
   http_ = *std::move(http);
   return absl::OkStatus();
+}
+
+void Daemon::WatchForAlerts(const Options& options) {
+  if (options.environment.alertmanager_url.empty()) return;
+  AlertWatch::Options watch;
+  watch.alertmanager_url = options.environment.alertmanager_url;
+  watch.context = {options.monitoring.test_name, options.monitoring.environment,
+                   options.environment.grafana_url};
+  watch.directory = options.data_dir;
+  alerts_ = std::make_unique<AlertWatch>(std::move(watch), &ingestor_, Env::System(), &clock_);
 }
 
 void Daemon::Reload(absl::StatusOr<Options> fresh) {
@@ -248,6 +262,7 @@ absl::Status Daemon::Readiness() const {
 
 void Daemon::Stop() {
   ready_ = false;
+  alerts_.reset();  // what a drain does to the pipelines is no alert
   if (grpc_ != nullptr) grpc_->SetReady(false);
   if (grpc_ != nullptr) grpc_->StopStreams();
   // Answers every request under way, and new ones with UNAVAILABLE.

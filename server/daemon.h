@@ -18,6 +18,7 @@
 #include "core/metrics.h"
 #include "core/mutex.h"
 #include "core/periodic.h"
+#include "server/alerts/alert_watch.h"
 #include "server/data_directory.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
@@ -47,6 +48,7 @@ class Daemon {
  private:
   Daemon(const Options& options, DataDirectory directory);
   absl::Status Listen(const Options& options);
+  void WatchForAlerts(const Options& options);
   absl::Status Readiness() const;
   std::vector<std::string> TakeOver(Options fresh);
   void ReportFailedReload(const absl::Status& reason);
@@ -65,6 +67,7 @@ class Daemon {
   std::atomic<bool> ready_{false};
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<AlertWatch> alerts_;  // null: the environment has no Alertmanager
 
   mutable Mutex mutex_;
   Options options_ ABSL_GUARDED_BY(mutex_);

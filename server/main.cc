@@ -74,12 +74,20 @@ std::optional<std::string> Environment(const std::string& name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-// The configuration of --config, or without one the defaults.
-absl::StatusOr<Options> ReadOptions(const std::string& config) {
-  return config.empty() ? DefaultOptions() : LoadFile(config, Environment);
+// What the command line tells of the configuration.
+struct Source {
+  std::string file;         // empty: the defaults
+  std::string environment;  // empty: none
+};
+
+absl::StatusOr<Options> ReadOptions(const Source& source) {
+  if (!source.file.empty()) return LoadFile(source.file, Environment, source.environment);
+  if (source.environment.empty()) return DefaultOptions();
+  return absl::InvalidArgumentError(
+      "--environment, or BATCHSQL_ENV, selects one of a file's environments: it needs --config");
 }
 
-int Run(const std::string& config, const Options& options) {
+int Run(const Source& source, const Options& options) {
   SetLogLevel(options.log.level);
   for (const std::string& warning : options.warnings) Log(LogLevel::kWarning, warning);
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(options);
@@ -89,8 +97,8 @@ int Run(const std::string& config, const Options& options) {
     return kExitFailure;
   }
   std::optional<Reloader> reloader(std::in_place, [&] {
-    Log(LogLevel::kInfo, "reloading the configuration", {{"file", config}});
-    (*daemon)->Reload(ReadOptions(config));
+    Log(LogLevel::kInfo, "reloading the configuration", {{"file", source.file}});
+    (*daemon)->Reload(ReadOptions(source));
   });
   while (WaitForSignal() == SIGHUP) reloader->Request();
   Log(LogLevel::kInfo, "stopping; a second signal ends the daemon at once");
@@ -104,11 +112,16 @@ int Run(const std::string& config, const Options& options) {
 }
 
 int Main(int argc, char** argv) {
-  std::string config;
+  Source source;
   bool check = false;
   CLI::App app("batchsqld: takes rows one request at a time, writes them to databases in bulk");
-  app.add_option("--config", config, "configuration file (YAML); without one: SQLite, loopback")
+  app.add_option("--config", source.file,
+                 "configuration file (YAML); without one: SQLite, loopback")
       ->type_name("FILE");
+  app.add_option("--environment", source.environment,
+                 "which of the file's environments this is; by default none")
+      ->type_name("NAME")
+      ->envname("BATCHSQL_ENV");
   app.add_flag("--check", check,
                "check the configuration, print what the daemon would do, and exit: 0 good, 2 bad");
   app.set_version_flag("--version", std::string("batchsqld ") + kVersion);
@@ -121,13 +134,13 @@ int Main(int argc, char** argv) {
   // Before the file is read: from here on a SIGHUP waits, and the file is read again.
   const sigset_t signals = AllSignals();
   if (!check) pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  const absl::StatusOr<Options> options = ReadOptions(config);
+  const absl::StatusOr<Options> options = ReadOptions(source);
   if (!options.ok()) {
     const std::string message(options.status().message());
     (void)std::fprintf(stderr, "%s\n", message.c_str());
     return kExitConfiguration;
   }
-  if (!check) return Run(config, *options);
+  if (!check) return Run(source, *options);
   (void)std::fputs(Describe(*options).c_str(), stdout);
   return EXIT_SUCCESS;
 }

@@ -51,6 +51,10 @@ TEST_CASE("full.yaml holds every key with its default") {
   CHECK(LoadExample(ReadAll(kExamples + "full.yaml")) == DefaultOptions());
   std::set<std::string> keys;
   CollectKeys(YAML::LoadFile(kExamples + "full.yaml"), "", &keys);
+  // By default there is no environment to hold keys.
+  for (const auto& pair : YAML::LoadFile(kExamples + "environments.yaml")["environments"]) {
+    CollectKeys(pair.second, "environments.*", &keys);
+  }
   CHECK(keys == AcceptedKeys());
 }
 
@@ -70,6 +74,10 @@ TEST_CASE("The examples load") {
   const Options mysql = LoadExample(ReadAll(kExamples + "mysql.yaml"));
   CHECK(mysql.targets[0].dsn == "mysql://batchsql:secret@127.0.0.1:3306/app");
   CHECK(mysql.tables[1].rule.any_unique_key);
+
+  const Options places = LoadExample(ReadAll(kExamples + "environments.yaml"));
+  REQUIRE(places.environments.size() == 3);
+  CHECK(places.environments[1].metrics_prefix == "prod_");
 }
 
 TEST_CASE("No example is left untested") {
@@ -77,8 +85,8 @@ TEST_CASE("No example is left untested") {
   for (const auto& entry : std::filesystem::directory_iterator(kExamples)) {
     names.insert(entry.path().filename().string());
   }
-  CHECK(names ==
-        std::set<std::string>{"full.yaml", "mysql.yaml", "postgresql.yaml", "sqlite.yaml"});
+  CHECK(names == std::set<std::string>{"environments.yaml", "full.yaml", "mysql.yaml",
+                                       "postgresql.yaml", "sqlite.yaml"});
 }
 
 TEST_CASE("The reference documents every key and no other") {

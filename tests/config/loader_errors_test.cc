@@ -55,14 +55,14 @@ TEST_CASE("Unknown keys are refused, and close ones suggested") {
       {"log: {level: info, file: x}", "f:1: log.file: is no key: expected one of level"},
       {"tables:\n  - name: t\n    batch:\n      row_max: 1",
        "f:4: tables[0].batch.row_max: is no key: did you mean rows_max?"},
-      {"environments: {}",
-       "f:1: environments: is no key: expected one of data_dir, grpc, http, instance, limits, "
-       "log, monitoring, shutdown, tables, targets"},
       {"tables:\n  - name: t\n    journal: none\n    producers: journal",
        "f:4: tables[0].producers: is journal, and there is none with journal: none: expected "
        "target"},
       {"tables:\n  - name: t\n    producers: both",
        "f:3: tables[0].producers: expected journal or target"},
+      {"producers: {}",
+       "f:1: producers: is no key: expected one of data_dir, environments, grpc, http, instance, "
+       "limits, log, monitoring, shutdown, tables, targets"},
       {"tables:\n  - name: t\n    journal: memory",
        "f:3: tables[0].journal: expected disk or none"},
       {"tables: [{name: t, columns: 3}]",

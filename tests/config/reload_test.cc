@@ -50,6 +50,19 @@ TEST_CASE("What needs a restart keeps its value and is named") {
                                  "limits.journal_segment_bytes", "limits.journal_grace_ms"});
 }
 
+TEST_CASE("The selected environment stays as it was until a restart, and the others may change") {
+  Options running = Running();
+  running.environment = {"prod", 9101, "prod_", "", "http://h:9093"};
+  running.environments = {running.environment, {"dev", std::nullopt, "dev_", "", ""}};
+  Options fresh = running;
+  fresh.environments[1].metrics_prefix = "other_";
+  CHECK(OptionsWhileRunning(running, fresh).ignored.empty());
+  fresh.environment.alertmanager_url = "http://other:9093";
+  const ReloadedOptions reloaded = OptionsWhileRunning(running, fresh);
+  CHECK(reloaded.options.environment == running.environment);
+  CHECK(reloaded.ignored == std::vector<std::string>{"environments.prod"});
+}
+
 TEST_CASE("A table of a target that is not running waits for a restart") {
   Options fresh = Running();
   fresh.targets.push_back({"new", TargetKind::kSqlite, "new.db", 1});

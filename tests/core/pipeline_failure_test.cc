@@ -111,6 +111,8 @@ TEST_CASE_METHOD(FailureTest, "A fatal error stops the pipeline for good, its qu
   }
   CHECK(database.writes().size() == 1);
   CHECK(state() == PipelineState::kStopped);
+  CHECK(pipeline->status().stop_kind == StopKind::kDatabase);
+  CHECK(pipeline->status().reason == "XX001");
   CHECK(Submit("late", 99).code() == absl::StatusCode::kUnavailable);
   CHECK(pipeline->status().lost_rows == 30);
   CHECK(pipeline->status().rejected_rows == 1);
@@ -277,12 +279,28 @@ TEST_CASE_METHOD(FailureTest, "A table that cannot be described is reported, and
   CHECK(Open().status().code() == absl::StatusCode::kUnavailable);
   CHECK(state() == PipelineState::kOpening);
   CHECK(pipeline->status().last_error == "UNAVAILABLE");
+  CHECK(pipeline->status().reason == "away");
   CHECK(pipeline->schema() == nullptr);
   database.SetDescribed(TestTableAB());
   clock.AdvanceToNextDeadline();
   while (state() != PipelineState::kRunning) std::this_thread::yield();
   CHECK(pipeline->schema() != nullptr);
   CHECK(pipeline->status().last_error.empty());
+  CHECK(pipeline->status().reason.empty());
+}
+
+TEST_CASE_METHOD(FailureTest, "A journal that cannot be opened stops the pipeline for its reason") {
+  const auto kind_of = [this](absl::Status error) {
+    pipeline = std::make_unique<Pipeline>(options, target.get(), pipeline_metrics, &clock, &budget,
+                                          std::move(error));
+    CHECK(state() == PipelineState::kStopped);
+    CHECK(pipeline->status().reason == "why");
+    CHECK(Open().status().message() == "the pipeline of table t stopped: why");
+    return pipeline->status().stop_kind;
+  };
+  CHECK(kind_of(absl::DataLossError("why")) == StopKind::kDamage);
+  CHECK(kind_of(absl::ResourceExhaustedError("why")) == StopKind::kDisk);
+  CHECK(kind_of(absl::PermissionDeniedError("why")) == StopKind::kFiles);
 }
 
 TEST_CASE_METHOD(FailureTest, "A missing table is not asked for again until rows name it") {

@@ -44,6 +44,12 @@ def alerts():
     return {rule["alert"]: rule for rule in rules("alert_rules.yml")}
 
 
+def daemon_alerts():
+    """The names of the alerts that the daemon posts itself."""
+    source = (ROOT / "server" / "alerts" / "alert_rules.cc").read_text(encoding="utf-8")
+    return set(re.findall(r'return "(BatchSQL\w+)"', source))
+
+
 def dashboards():
     """uid → dashboard."""
     found = [json.loads(path.read_text(encoding="utf-8"))
