@@ -190,11 +190,7 @@ TEST_CASE_METHOD(ApplyTest, "A table that comes back has its journal and its ser
   Pipeline* const after = Opened("events");
   CHECK(after != before);
   CHECK(after->id() == before->id());
-  uint64_t last_sequence = 0;
-  after->OpenSession("p", [&](const absl::StatusOr<Pipeline::Session>& session) {
-    last_sequence = session.ok() ? session->last_sequence : 0;
-  });
-  CHECK(last_sequence == 1);  // at once: the position is the journal's
+  CHECK(LastSequence(*after, "p") == 1);
   CHECK(answers.Await("1").status.ok());
   CHECK(disk.used_bytes() <= env.used_bytes());  // the old pipeline holds none of it
   const std::string exposed = metrics.Expose();

@@ -54,8 +54,8 @@ TEST_CASE_METHOD(ExpiryTest, "A producer that has been silent for long is forgot
   CHECK(Known() == Strings{"fresh", "silent"});
   clock.Advance(hours(1));
   RunUntil([&] { return Known() == Strings{"fresh"}; });
-  CHECK(pipeline->OpenSession("silent").last_sequence == 0);
-  CHECK(pipeline->OpenSession("fresh").last_sequence == 7);
+  CHECK(LastSequence(*pipeline, "silent") == 0);
+  CHECK(LastSequence(*pipeline, "fresh") == 7);
   Stop();
   Start();
   CHECK(Known() == Strings{"fresh waits"});  // not claimed yet: nothing is known to be committed
@@ -100,11 +100,11 @@ TEST_CASE_METHOD(ExpiryTest, "A producer that was removed begins anew with any s
   CHECK(Known().empty());
   REQUIRE(pipeline->Submit(Request("p", 3, NowMs())).ok());
   RunUntil([&] { return database.writes().size() == 2; });
-  CHECK(pipeline->OpenSession("p").last_sequence == 3);
+  CHECK(LastSequence(*pipeline, "p") == 3);
   CHECK(pipeline->status().skipped_requests == 0);
   Stop();
   Start();
-  CHECK(pipeline->OpenSession("p").last_sequence == 3);
+  CHECK(LastSequence(*pipeline, "p") == 3);
 }
 
 }  // namespace

@@ -60,6 +60,15 @@ class Answers {
   std::vector<std::string> order_ ABSL_GUARDED_BY(mutex_);
 };
 
+// What a stream of the producer is told, by a pipeline that answers at once: the journal knows.
+inline uint64_t LastSequence(Pipeline& pipeline, const std::string& producer_id) {
+  uint64_t last_sequence = 0;
+  pipeline.OpenSession(producer_id, [&](const absl::StatusOr<Pipeline::Session>& session) {
+    last_sequence = session.ok() ? session->last_sequence : 0;
+  });
+  return last_sequence;
+}
+
 // A pipeline over a FakeDatabase in simulated time. Batches of 10 rows, 20 ms of linger.
 class PipelineTest {
  protected:

@@ -1,12 +1,10 @@
 """One file for several environments: what the selected one sets, and the alerts that the daemon posts."""
 
-import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
-import threading
 
 import grpc
 import pytest
@@ -24,50 +22,21 @@ receivers: [{name: hook, webhook_configs: [{url: '%s', send_resolved: true}]}]
 """
 
 
-class Webhook:
-    """A receiver of Alertmanager's notifications."""
-
-    def __enter__(self):
-        self._changed = threading.Condition()
-        self._alerts = []
-        hook = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with hook._changed:
-                    hook._alerts += body["alerts"]
-                    hook._changed.notify_all()
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+class Webhook(monitoring_servers.Webhook):
+    """A receiver that can be waited for."""
 
     def wait_for(self, name, table, status):
         """The first notification that this alert of the table fires, or is resolved."""
         def matching():
-            return next((alert for alert in self._alerts if alert["status"] == status and
+            return next((alert for alert in self._all() if alert["status"] == status and
                          (alert["labels"]["alertname"], alert["labels"]["table"]) == (name, table)), None)
-        with self._changed:
-            assert self._changed.wait_for(matching, SECONDS), (name, status, self._alerts)
-            return matching()
+        return processes.wait_until(matching, SECONDS, f"{name} to be {status}")
 
     def names(self):
-        with self._changed:
-            return {alert["labels"]["alertname"] for alert in self._alerts}
+        return {alert["labels"]["alertname"] for alert in self._all()}
+
+    def _all(self):
+        return [alert for _, _, body in self.messages() for alert in body["alerts"]]
 
 
 @pytest.fixture
@@ -78,7 +47,7 @@ def webhook():
 
 @pytest.fixture
 def alertmanager(webhook):
-    with monitoring_servers.AlertmanagerServer(CONFIGURATION % webhook.url) as server:
+    with monitoring_servers.AlertmanagerServer(CONFIGURATION % f"http://{webhook.address}/") as server:
         yield server
 
 
