@@ -62,6 +62,15 @@ IntakeTotals& IntakeTotals::operator+=(const IntakeTotals& other) {
   return *this;
 }
 
+IntakeTotals& IntakeTotals::operator-=(const IntakeTotals& other) {
+  received -= other.received;
+  replayed -= other.replayed;
+  rejected -= other.rejected;
+  deduplicated -= other.deduplicated;
+  lost -= other.lost;
+  return *this;
+}
+
 std::string EncodeLedger(const LedgerRecord& record, uint64_t sequence) {
   std::string body;
   ByteWriter out(&body);

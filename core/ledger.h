@@ -22,6 +22,7 @@ struct IntakeTotals {
   uint64_t lost = 0;          // at a shutdown's deadline, and in no journal
 
   IntakeTotals& operator+=(const IntakeTotals& other);
+  IntakeTotals& operator-=(const IntakeTotals& other);
   bool operator==(const IntakeTotals&) const = default;
 };
 

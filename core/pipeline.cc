@@ -167,6 +167,7 @@ void Pipeline::Drain(TimePoint deadline, LeftRows left) {
     journal_->Close(std::min(deadline, clock_->Now() + kCloseMax));
     MutexLock lock(mutex_);
     status_.lost_rows += std::exchange(syncing_rows_, 0);  // the disk did not take them
+    syncing_intake_ = {};
   }
   GiveUpQueue();
   SaveLastLedger();

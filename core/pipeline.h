@@ -408,11 +408,11 @@ class Pipeline {
   uint64_t saved_minute_ ABSL_GUARDED_BY(mutex_) = 0;  // of an earlier process; 0: none
   Lsn known_frontier_ ABSL_GUARDED_BY(mutex_) = 0;     // while there is no window
   Lsn saved_through_ ABSL_GUARDED_BY(mutex_) = UINT64_MAX;
-  std::optional<LedgerRecord> unsaved_ ABSL_GUARDED_BY(mutex_);  // waits for the journal
   bool saving_ ABSL_GUARDED_BY(mutex_) = false;
-  bool was_claimed_ ABSL_GUARDED_BY(mutex_) = false;   // by this process
-  uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;  // on their way into the journal
-  uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;     // in left_, and not committed
+  bool was_claimed_ ABSL_GUARDED_BY(mutex_) = false;     // by this process
+  uint64_t syncing_rows_ ABSL_GUARDED_BY(mutex_) = 0;    // on their way into the journal
+  IntakeTotals syncing_intake_ ABSL_GUARDED_BY(mutex_);  // of the same requests
+  uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;       // in left_, and not committed
   LeftRange left_ ABSL_GUARDED_BY(mutex_);
   bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);

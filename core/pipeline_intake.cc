@@ -25,6 +25,14 @@ TimePoint AcceptedAt(const RequestAnswer& answer, TimePoint now) {
   return now - absl::ToChronoNanoseconds(std::max(ago, absl::ZeroDuration()));
 }
 
+IntakeTotals IntakeOf(const QueuedBlock& block) {
+  IntakeTotals intake;
+  const uint64_t rejected = block.answer.rejected.size();
+  (block.replay ? intake.replayed : intake.received) = block.answer.accepted_rows + rejected;
+  intake.rejected = rejected;
+  return intake;
+}
+
 bool IsNumbered(const RequestAnswer& answer) { return !answer.producer_id.empty(); }
 
 }  // namespace
@@ -141,8 +149,10 @@ absl::Status Pipeline::Admit(QueuedBlock& block) {
     wake_.NotifyAll();
   } else {
     if (Sabotage("ack-before-append")) block.receipt.Journaled();
+    const IntakeTotals intake = IntakeOf(block);
     if (absl::Status status = journal_->Append(block); !status.ok()) return status;
     syncing_rows_ += rows;
+    syncing_intake_ += intake;
   }
   next_lsn_ = last_lsn + 1;
   const uint64_t last_sequence =
@@ -186,6 +196,7 @@ void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
   {
     MutexLock lock(mutex_);
     synced_lsn_ = group.back().last_lsn();
+    for (const QueuedBlock& block : group) syncing_intake_ -= IntakeOf(block);
     repeats = unsynced_repeats_.Take(group.front().first_lsn(), synced_lsn_);
   }
   for (QueuedBlock& block : group) block.receipt.Journaled();

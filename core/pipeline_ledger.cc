@@ -77,12 +77,14 @@ void Pipeline::Forgive(absl::Span<const uint64_t> minutes) {
   for (const uint64_t minute : minutes) ended_.Forgive(minute);
 }
 
+// As of the journal: what it has not synced may never be there.
 LedgerRecord Pipeline::MakeRecord() const {
   LedgerRecord record;
   record.pipeline = id_;
-  record.through = next_lsn_ - 1;
+  record.through = synced_lsn_;
   record.frontier = window_.has_value() ? window_->frontier() : known_frontier_;
   record.intake = CountIntake();
+  record.intake -= syncing_intake_;
   record.slots = window_.has_value() ? window_->totals() : slot_totals_;
   record.ended = ended_;
   return record;
@@ -93,19 +95,15 @@ Lsn Pipeline::TrimmableLsn() const {
   return window_.has_value() ? std::min(window_->frontier(), saved_through_) : 0;
 }
 
-// In two steps: counts hold requests that the journal has not synced yet, and may be saved only
-// when it has.
 void Pipeline::SaveLedger() {
-  std::optional<LedgerRecord> record;
+  LedgerRecord record;
   {
     MutexLock lock(mutex_);
     if (ledger_file_ == nullptr || saving_) return;
-    if (!unsaved_.has_value()) unsaved_ = MakeRecord();
-    if (unsaved_->through > synced_lsn_) return;
-    record = std::exchange(unsaved_, std::nullopt);
+    record = MakeRecord();
     saving_ = true;
   }
-  WriteLedger(*std::move(record));
+  WriteLedger(std::move(record));
 }
 
 // When nothing more is counted.
@@ -117,7 +115,6 @@ void Pipeline::SaveLastLedger() {
     while (saving_) wake_.Wait(mutex_);
     saving_ = true;
     record = MakeRecord();
-    record.through = synced_lsn_;  // what was dropped is counted as lost
   }
   WriteLedger(std::move(record));
 }
