@@ -60,8 +60,15 @@ grpc::ServerUnaryReactor* IngestService::DescribeTable(grpc::CallbackServerConte
   }
   (*pipeline)->Open({}, [this, reactor, response,
                          pipeline = *pipeline](const absl::StatusOr<Pipeline::Schema>& schema) {
+    // While the database is away, what the table was like when it was last seen: rows are checked
+    // against it, too.
+    const Pipeline::Schema known = pipeline->schema();
+    const bool away = absl::IsUnavailable(schema.status()) && known != nullptr &&
+                      pipeline->status().state != PipelineState::kStopped;
     if (schema.ok()) Describe(*pipeline, **schema, response);
-    metrics_.describe_table.Finish(reactor, ToGrpcStatus(schema.status()));
+    if (away) Describe(*pipeline, *known, response);
+    metrics_.describe_table.Finish(reactor,
+                                   away ? grpc::Status::OK : ToGrpcStatus(schema.status()));
   });
   return reactor;
 }

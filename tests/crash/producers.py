@@ -147,7 +147,9 @@ class Feed:
 
     def _advance_unheard(self, mark):
         """Up to `mark` all is committed, and no answer came or will come. With the lock held."""
-        self._repeated.update(range(self.ledger.acked + 1, mark + 1))
+        for sequence in range(self.ledger.acked + 1, mark + 1):
+            self._repeated.add(sequence)
+            self._bad_rows.pop(sequence, None)  # nobody was asked what became of them
         if mark > self.ledger.acked:
             self._advance(mark)
 

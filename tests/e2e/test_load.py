@@ -16,7 +16,9 @@ import subprocess
 
 import pytest
 
+import client as api
 import daemon as harness
+import processes
 
 LAST_LINE = re.compile(r"load: rows=(\d+) rejected=(\d+) seconds=[0-9.]+")
 MONTHLY = ["nonfarm", "private", "goods_producing", "service_providing",
@@ -181,3 +183,19 @@ def test_a_table_is_made_from_a_real_file(database, serve):
     types = {"month": "date", **dict.fromkeys(MONTHLY, "double")}
     assert sums_of_database(database, table, types) == pytest.approx(
         sums_of_rows(expected, FILES["us-employment"][0]), rel=1e-12)
+
+
+def test_rows_are_loaded_into_the_journal_while_the_database_is_away(own_database, serve, tmp_path):
+    database = own_database("postgresql")
+    table = database.create("id {id} NOT NULL PRIMARY KEY, name {text}")
+    daemon, client = serve(database, table)
+    client.write(table, api.rows(["id", "name"], [[0, "before"]]), ack=api.DATABASE)
+    database.server.stop()
+    file = tmp_path / "rows.csv"
+    file.write_text("id,name\n" + "".join(f"{i},row {i}\n" for i in range(1, 1001)), encoding="utf-8")
+    done = subprocess.run([harness.program("batchsql"), "load", str(file), "--table", table, "--ack",
+                           "journal", "--server", daemon.grpc_address],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    database.server.start()
+    processes.wait_until(lambda: database.count(table) == 1001, 60, "the rows")
