@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/generator.h"
+#include "cli/monitoring/command_line.h"
 #include "cli/version.h"
 #include "core/rejection.h"
 
@@ -203,6 +204,7 @@ int Main(int argc, char** argv) {
   GenerateCommand generate;
   LettersCommand letters;
   JournalCommand journal;
+  MonitoringCommands monitoring;
   ServerAddress server;
   std::string table;
   bool json = false;
@@ -211,6 +213,7 @@ int Main(int argc, char** argv) {
   AddLetters(app, &letters, &run);
   AddStatus(app, &server, &table, &json, &run);
   AddJournal(app, &journal, &run);
+  AddMonitoring(app, &monitoring, &run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
