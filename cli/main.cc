@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/generator.h"
+#include "cli/monitoring/command_line.h"
 #include "cli/version.h"
 #include "core/rejection.h"
 
@@ -255,6 +256,7 @@ int Main(int argc, char** argv) {
   ProducersCommand producers;
   JournalCommand journal;
   AuditCommand audit;
+  MonitoringCommands monitoring;
   ServerAddress server;
   std::string table;
   bool json = false;
@@ -265,6 +267,7 @@ int Main(int argc, char** argv) {
   AddStatus(app, &server, &table, &json, &run);
   AddAudit(app, &audit, &run);
   AddJournal(app, &journal, &run);
+  AddMonitoring(app, &monitoring, &run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -23,6 +23,13 @@ const std::string* HttpRequest::FindHeader(std::string_view name) const {
   return found == headers.end() ? nullptr : &found->second;
 }
 
+std::string HttpDate(std::time_t time) {
+  std::tm utc = {};
+  gmtime_r(&time, &utc);
+  char text[64];
+  return std::string(text, std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &utc));
+}
+
 HttpResponse JsonResponse(int status, std::string body) {
   return {status, "application/json", {}, std::move(body)};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 };
+
+// A time as the header Date has it: "Sun, 06 Nov 1994 08:49:37 GMT".
+std::string HttpDate(std::time_t time);
 
 HttpResponse JsonResponse(int status, std::string body);
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -315,7 +316,8 @@ void HttpServer::Send(Exchange& exchange, const HttpResponse& response) {
   std::string head = absl::StrCat(
       "HTTP/1.1 ", response.status, " ", AsAbsl(ReasonPhrase(response.status)),
       "\r\nContent-Type: ", response.content_type, "\r\nContent-Length: ", response.body.size(),
-      "\r\nCache-Control: no-store\r\n", "X-Content-Type-Options: nosniff\r\n");
+      "\r\nDate: ", HttpDate(std::time(nullptr)), "\r\nCache-Control: no-store\r\n",
+      "X-Content-Type-Options: nosniff\r\n");
   for (const auto& [name, value] : response.headers) {
     absl::StrAppend(&head, name, ": ", value, "\r\n");
   }

@@ -1,120 +1,122 @@
-"""The commands of docs/monitoring.md that save and restore monitoring data, run as they are."""
+"""`batchsql monitoring backup|restore`: a real Prometheus, and a server that answers as Grafana."""
 
-import http.server
 import json
-import os
-import re
-import subprocess
-import threading
 
 import pytest
 
-import monitoring_files as files
-import monitoring_servers
-import processes
-
-TOKEN = "a-token"
-SCRAPES_ITSELF = """
-global: {scrape_interval: 1s}
-scrape_configs:
-  - job_name: self
-    static_configs: [{targets: ['127.0.0.1:{port}']}]
-"""
-SCRAPES_NOTHING = "global: {scrape_interval: 1s}\n"
-KEPT = 'max_over_time(up{job="self"}[1h])'
-DASHBOARDS = {uid: {"id": number, "uid": uid, "title": f"Own {uid}", "panels": []}
-              for number, uid in enumerate(("first", "second"), 1)}
-
-
-def commands(name):
-    """The block of the page that is marked ```sh NAME."""
-    page = (files.ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
-    return re.search(rf"^```sh {name}\n(.*?)^```$", page, re.S | re.M).group(1)
-
-
-def run(name, **variables):
-    given = {key: str(value) for key, value in variables.items()}
-    environment = {**processes.server_environment(), **given}
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands(name)], env=environment,
-                          text=True, capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_prometheus_data_is_saved_and_restored(tmp_path):
-    with monitoring_servers.PrometheusServer(SCRAPES_ITSELF) as server:
-        processes.wait_until(lambda: server.query(KEPT), 60, "the first scrape")
-        folders = {"PROMETHEUS_DATA": server.data, "BACKUP": tmp_path / "backup"}
-        run("backup-prometheus", PROMETHEUS_URL=server.url, **folders)
-        assert os.listdir(server.data / "snapshots") == []
-        server.stop()
-        server.configuration = SCRAPES_NOTHING
-        run("restore-prometheus", **folders)
-        server.start()
-        assert [value for _, value in server.query(KEPT)] == [1]
-        assert (server.data.parent / "data.before").is_dir()
-
-
-def test_nothing_is_there_without_a_restore(tmp_path):
-    """What the test above is worth: a server that scrapes nothing knows nothing."""
-    with monitoring_servers.PrometheusServer(SCRAPES_NOTHING) as server:
-        assert server.query(KEPT) == []
-
-
-class GrafanaStub(http.server.BaseHTTPRequestHandler):
-    """As much of Grafana's API as the commands use; refuses what Grafana refuses."""
-
-    def do_GET(self):
-        uid = self.path.rpartition("/")[2]
-        if self.path == "/api/search?type=dash-db":
-            self._answer(200, [{"uid": uid, "type": "dash-db"} for uid in DASHBOARDS])
-        elif self.path.startswith("/api/dashboards/uid/") and uid in DASHBOARDS:
-            self._answer(200, {"dashboard": DASHBOARDS[uid], "meta": {"folderUid": "mine"}})
-        else:
-            self._answer(404, {"message": "not found"})
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        good = (self.path == "/api/dashboards/db" and "dashboard" in body and
-                self.headers["Content-Type"] == "application/json")
-        if good:
-            self.server.posted.append(body)
-        self._answer(200 if good else 400, {"status": "success" if good else "bad request data"})
-
-    def _answer(self, status, body):
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
-            status, body = 401, {"message": "Unauthorized"}
-        text = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_):
-        pass
+import client_program
+import grafana_stand_in
+import stack
 
 
 @pytest.fixture
-def grafana():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), GrafanaStub) as server:
-        server.posted = []
-        server.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def rendered(tmp_path):
+    client_program.run("monitoring", "render", "--shorten", "10", "--out", tmp_path / "rendered")
+    return tmp_path / "rendered"
 
 
-def test_grafanas_dashboards_are_saved_and_restored(grafana, tmp_path):
-    variables = {"GRAFANA_URL": grafana.url, "GRAFANA_TOKEN": TOKEN, "BACKUP": tmp_path}
-    run("backup-grafana", **variables)
-    assert {path.stem for path in (tmp_path / "grafana").iterdir()} == set(DASHBOARDS)
-    run("restore-grafana", **variables)
-    assert [body["dashboard"] for body in grafana.posted] == [
-        {**dashboard, "id": None} for dashboard in DASHBOARDS.values()]
-    assert all(body["overwrite"] is True and body["folderUid"] == "mine" for body in grafana.posted)
+@pytest.fixture
+def token(tmp_path):
+    path = tmp_path / "token"
+    path.write_text("grafana-token", encoding="utf-8")
+    return path
 
 
-def test_a_wrong_token_is_told(grafana, tmp_path):
-    with pytest.raises(AssertionError, match="401"):
-        run("backup-grafana", GRAFANA_URL=grafana.url, GRAFANA_TOKEN="another", BACKUP=tmp_path)
+def back_up(prometheus, folder, status=0, data=None):
+    return client_program.run("monitoring", "backup", "--prometheus-url", prometheus.url, "--prometheus-data",
+                              data or prometheus.data, "--out", folder, status=status)
+
+
+def restore(data, folder, status=0):
+    return client_program.run("monitoring", "restore", "--prometheus-data", data, "--from", folder,
+                              status=status)
+
+
+def owners(folder):
+    return {(path.stat().st_uid, path.stat().st_gid) for path in folder.rglob("*")}
+
+
+def test_prometheus_comes_back_with_what_it_had(rendered, tmp_path):
+    """Samples of before are there, and what it held since is kept aside."""
+    series = 'prometheus_build_info{job="prometheus"}'
+    with stack.Prometheus(rendered) as prometheus:
+        prometheus.wait_for(series)
+        output, _ = back_up(prometheus, tmp_path / "backup")
+        assert output.startswith("backup: prometheus=2") and output.endswith(" dashboards=-\n")
+        assert list((tmp_path / "backup" / "prometheus").iterdir())
+        assert not list((prometheus.data / "snapshots").iterdir())
+        newest = prometheus.query(f"timestamp({series})")[0][1]
+        _, error = restore(prometheus.data, tmp_path / "backup", status=3)
+        assert "is running" in error and not (prometheus.data / "before-restore").exists()
+        prometheus.stop()
+        before = {path.name for path in prometheus.data.iterdir()}
+        owner = owners(prometheus.data)
+        restore(prometheus.data, tmp_path / "backup")
+        assert before <= {path.name for path in (prometheus.data / "before-restore").iterdir()}
+        assert owners(prometheus.data) == owner
+        prometheus.edit("prometheus.yml", r"(?s)scrape_configs:.*", "")  # what it has now is restored
+        prometheus.start()
+        seen = prometheus.query(f"last_over_time(timestamp({series})[1h:1s])")
+        assert len(seen) == 1 and seen[0][1] <= newest
+        prometheus.stop()
+        _, error = restore(prometheus.data, tmp_path / "backup", status=3)
+        assert "before-restore" in error
+
+
+def test_a_backup_never_goes_over_another(rendered, tmp_path):
+    with stack.Prometheus(rendered) as prometheus:
+        back_up(prometheus, tmp_path / "backup")
+        _, error = back_up(prometheus, tmp_path / "backup", status=3)
+        assert "is there already" in error
+
+
+def test_a_prometheus_without_its_admin_api_is_told(rendered, tmp_path):
+    with stack.Prometheus(rendered, flags=()) as prometheus:
+        _, error = back_up(prometheus, tmp_path / "backup", status=3)
+        assert "admin APIs disabled" in error
+
+
+def test_another_data_folder_is_noticed(rendered, tmp_path):
+    with stack.Prometheus(rendered) as prometheus:
+        _, error = back_up(prometheus, tmp_path / "backup", status=3, data=tmp_path)
+        assert "data folder" in error and not (tmp_path / "backup").exists()
+
+
+def test_dashboards_come_back_into_their_folders(tmp_path, token):
+    """Those that were made by hand, with their folder; the provisioned ones are left to their files."""
+    login = ("--token-file", token)
+    with grafana_stand_in.GrafanaStandIn() as grafana:
+        client_program.run("monitoring", "install", "--grafana-url", grafana.url, *login)
+        grafana.folders["mine"] = "Mine"
+        by_hand = {"uid": "by-hand", "id": 7, "title": "数据", "panels": []}
+        grafana.dashboards["by-hand"] = {"dashboard": by_hand, "folderUid": "mine"}
+        grafana.dashboards["loose"] = {"dashboard": {**by_hand, "uid": "loose"}, "folderUid": ""}
+        grafana.provisioned = {"batchsql-overview"}
+        output, _ = client_program.run("monitoring", "backup", "--grafana-url", grafana.url, *login,
+                                       "--out", tmp_path)
+        assert output == "backup: prometheus=- dashboards=5\n"
+    saved = json.loads((tmp_path / "grafana" / "by-hand.json").read_text(encoding="utf-8"))
+    assert saved["dashboard"] == by_hand
+    with grafana_stand_in.GrafanaStandIn() as grafana:
+        output, _ = client_program.run("monitoring", "restore", "--grafana-url", grafana.url, *login,
+                                       "--from", tmp_path)
+        assert output.splitlines() == ["left out, Grafana has it from a file: batchsql-overview",
+                                       "restore: prometheus=- dashboards=4"]
+        assert grafana.folders == {"batchsql": "BatchSQL", "mine": "Mine"}
+        assert grafana.dashboards["by-hand"]["folderUid"] == "mine"
+        assert grafana.dashboards["loose"]["folderUid"] == ""
+        assert grafana.dashboards["by-hand"]["dashboard"]["title"] == "数据"
+
+
+def test_a_uid_that_is_a_path_is_refused(tmp_path, token):
+    with grafana_stand_in.GrafanaStandIn() as grafana:
+        grafana.dashboards["../escape"] = {"dashboard": {"uid": "../escape", "title": "t"}, "folderUid": ""}
+        _, error = client_program.run("monitoring", "backup", "--grafana-url", grafana.url, "--token-file",
+                                      token, "--out", tmp_path / "backup", status=3)
+        assert "is no uid" in error and not (tmp_path / "escape.json").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--prometheus-url", "http://127.0.0.1:1"), ("--prometheus-data", "x")])
+def test_a_backup_of_nothing_is_wrong_use(tmp_path, options):
+    client_program.run("monitoring", "backup", "--out", tmp_path / "backup", *options, status=2)
+    assert not (tmp_path / "backup").exists()

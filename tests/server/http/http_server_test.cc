@@ -28,6 +28,13 @@ TEST_CASE("HTTP answers the probes") {
   CHECK(client.Exchange(Get("/readyz?probe=1")).status == 200);
 }
 
+TEST_CASE("HTTP answers carry the daemon's time") {
+  CHECK(HttpDate(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT");
+  TestServer server;
+  const ClientResponse response = HttpClient(server.port()).Exchange(Get("/healthz"));
+  CHECK(response.headers.at("date").size() == HttpDate(0).size());
+}
+
 TEST_CASE("HTTP tells why the daemon is not ready") {
   TestServer server;
   server.readiness = absl::UnavailableError("draining");
