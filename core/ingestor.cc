@@ -212,7 +212,7 @@ absl::StatusOr<Ingestor::TableRule> Ingestor::UnlistedRule(std::string_view tabl
 
 // The short name, unless that is another target's table.
 std::string Ingestor::UnlistedLabel(const TableName& table) const {
-  const std::string name = table.ToString();
+  std::string name = table.ToString();
   for (const TableRule& rule : rules_.tables) {
     if (rule.options.label == name) return absl::StrCat(rules_.any_table->target, "/", name);
   }
@@ -290,6 +290,7 @@ void Ingestor::Drain(TimePoint deadline) {
     for (const Leaving& leaving : leaving_) leaving.pipeline->EndDrainBy(deadline);
   }
   std::vector<std::thread> drains;
+  drains.reserve(drained.size());
   for (Pipeline* pipeline : drained) {
     drains.emplace_back([pipeline, deadline] { pipeline->Drain(deadline); });
   }

@@ -35,6 +35,7 @@ absl::Status Ingestor::Apply(Rules rules, Duration drain_max) {
   }
   // Each on its own: a database that hangs only holds up its own tables.
   std::vector<std::thread> threads;
+  threads.reserve(renewals.size());
   for (Renewal& renewal : renewals) {
     threads.emplace_back([this, drain_max, renewal = std::move(renewal)]() mutable {
       Renew(std::move(renewal), drain_max);
@@ -59,8 +60,11 @@ std::vector<Ingestor::Renewal> Ingestor::TakeChanges() {
     const bool was_leaving = one.drain.joinable();
     std::optional<TableRule> rule = RuleOf(*one.pipeline);
     if (!rule.has_value()) {
-      if (was_leaving) leaving_.push_back(std::move(one));
-      if (!was_leaving) Leave(std::move(one.pipeline));
+      if (was_leaving) {
+        leaving_.push_back(std::move(one));
+      } else {
+        Leave(std::move(one.pipeline));
+      }
       continue;
     }
     const std::string label = rule->options.label;

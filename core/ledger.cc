@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::string_view kMagic = "BSQLLEDG";
 constexpr uint32_t kVersion = 1;
-constexpr size_t kChecksumBytes = 8;
 
 uint64_t ChecksumOf(std::string_view bytes) {
   return Checksum::Of(0, absl::MakeConstSpan(bytes.data(), bytes.size()));

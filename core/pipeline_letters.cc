@@ -38,7 +38,7 @@ LetterChanges Pipeline::ChangesOf(const Flush& flush, uint64_t attempt) {
   for (const QueuedBlock& block : flush.batch.blocks) {
     if (block.replay) replayed.push_back(ReplayedLetter(id_, block.answer.producer_id));
   }
-  return letters_->TakeChanges(attempt, std::move(replayed));
+  return letters_->TakeChanges(attempt, replayed);
 }
 
 // Before the commit: what the attempt leaves out must not be lost.

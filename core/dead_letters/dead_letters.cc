@@ -203,7 +203,7 @@ absl::Status DeadLetters::Settle(absl::Span<const SlotRow> slots) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<DeadLetters::Kept> DeadLetters::Load(const LetterIndex::Entry& entry) {
+absl::StatusOr<DeadLetters::Kept> DeadLetters::Fetch(const LetterIndex::Entry& entry) {
   const absl::StatusOr<std::string> body = files_.Read(entry.place);
   if (!body.ok()) return body.status();
   absl::StatusOr<KeptLetter> kept = ParseLetterBody(*body);
@@ -224,7 +224,7 @@ absl::StatusOr<DeadLetters::Page> DeadLetters::List(const LetterQuery& query) {
   for (const auto& [id, entry] : found) {
     page.more = page.letters.size() == query.limit || bytes > kPageBytes;
     if (page.more) break;
-    absl::StatusOr<Kept> kept = Load(entry);
+    absl::StatusOr<Kept> kept = Fetch(entry);
     if (!kept.ok()) return kept.status();
     bytes += entry.place.bytes;
     page.letters.push_back(*std::move(kept));
@@ -244,7 +244,7 @@ absl::StatusOr<DeadLetters::Kept> DeadLetters::Get(uint64_t id) {
     }
     entry = *found;
   }
-  return Load(entry);
+  return Fetch(entry);
 }
 
 absl::StatusOr<std::vector<DeadLetter>> DeadLetters::OfRequests(
@@ -261,7 +261,7 @@ absl::StatusOr<std::vector<DeadLetter>> DeadLetters::OfRequests(
   }
   std::vector<DeadLetter> letters;
   for (const LetterIndex::Entry& entry : found) {
-    absl::StatusOr<Kept> kept = Load(entry);
+    absl::StatusOr<Kept> kept = Fetch(entry);
     if (!kept.ok()) return kept.status();
     letters.push_back(std::move(kept->letter));
   }
@@ -368,7 +368,7 @@ absl::Status DeadLetters::MoveOldest() {
         MutexLock lock(mutex_);
         entry = *index_.Find(rest[bodies.size()]);
       }
-      const absl::StatusOr<Kept> kept = Load(entry);
+      const absl::StatusOr<Kept> kept = Fetch(entry);
       if (!kept.ok()) return kept.status();
       bodies.push_back(LetterBody(kept->state, kept->letter));
       bytes += bodies.back().size();

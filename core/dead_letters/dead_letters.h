@@ -57,7 +57,7 @@ class DeadLetters : public LetterStore {
   absl::Status ConfirmIfPending(uint64_t attempt);
   absl::Status AppendMarks(LetterMark mark, absl::Span<const uint64_t> numbers);
   absl::StatusOr<uint64_t> PurgeSelected(const LetterSelection& selection);
-  absl::StatusOr<Kept> Load(const LetterIndex::Entry& entry);
+  absl::StatusOr<Kept> Fetch(const LetterIndex::Entry& entry);
   void Shrink(uint64_t slack_bytes);
   absl::Status MoveOldest();
   absl::Status RemoveEmpty();

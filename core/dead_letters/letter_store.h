@@ -78,7 +78,7 @@ class LetterStore {
   // Before an attempt, while the caller holds no connection.
   virtual void Prepare() {}
   // What the attempt's transaction must write of what was kept since the last call.
-  virtual LetterChanges TakeChanges(uint64_t /*attempt*/, std::vector<uint64_t> /*replayed*/) {
+  virtual LetterChanges TakeChanges(uint64_t /*attempt*/, absl::Span<const uint64_t> /*replayed*/) {
     return {};
   }
 };

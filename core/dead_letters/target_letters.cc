@@ -63,7 +63,7 @@ absl::Status TargetLetters::Keep(uint64_t attempt, std::vector<DeadLetter> lette
   return absl::OkStatus();
 }
 
-LetterChanges TargetLetters::TakeChanges(uint64_t attempt, std::vector<uint64_t> replayed) {
+LetterChanges TargetLetters::TakeChanges(uint64_t attempt, absl::Span<const uint64_t> replayed) {
   MutexLock lock(mutex_);
   auto pending = pending_.find(attempt);
   if (pending == pending_.end()) {
@@ -72,7 +72,7 @@ LetterChanges TargetLetters::TakeChanges(uint64_t attempt, std::vector<uint64_t>
     pending = pending_.try_emplace(attempt).first;
   }
   pending->second.replays |= !replayed.empty();
-  return {std::exchange(pending->second.rows, {}), std::move(replayed)};
+  return {std::exchange(pending->second.rows, {}), {replayed.begin(), replayed.end()}};
 }
 
 absl::Status TargetLetters::Confirm(uint64_t attempt) {

@@ -47,7 +47,7 @@ class TargetLetters : public LetterStore {
   absl::Status Load(Executor& executor) override;
   // Makes room where the budget was used up: what was replayed gives way.
   void Prepare() override;
-  LetterChanges TakeChanges(uint64_t attempt, std::vector<uint64_t> replayed) override;
+  LetterChanges TakeChanges(uint64_t attempt, absl::Span<const uint64_t> replayed) override;
 
  private:
   // What an attempt will have changed.

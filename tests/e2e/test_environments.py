@@ -1,6 +1,5 @@
 """One file for several environments: what the selected one sets, and the alerts that the daemon posts."""
 
-import json
 import os
 import shutil
 import signal
