@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/doctor/command_line.h"
 #include "cli/generator.h"
 #include "cli/monitoring/command_line.h"
 #include "cli/version.h"
@@ -196,7 +197,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("batchsql ") + kVersion);
   app.require_subcommand(1);
   app.footer(
-      "Exit status: 0 done; 1 some rows were refused, or a journal is damaged; 2 wrong use, "
+      "Exit status: 0 done; 1 some rows were refused, a journal is damaged, or the doctor found a "
+      "problem;\n2 wrong use, "
       "missing file or malformed\n"
       "input; 3 the server was not reached, refused, or was lost; 130 interrupted.");
   Run run;
@@ -205,6 +207,7 @@ int Main(int argc, char** argv) {
   LettersCommand letters;
   JournalCommand journal;
   MonitoringCommands monitoring;
+  DoctorCommand doctor;
   ServerAddress server;
   std::string table;
   bool json = false;
@@ -214,6 +217,7 @@ int Main(int argc, char** argv) {
   AddStatus(app, &server, &table, &json, &run);
   AddJournal(app, &journal, &run);
   AddMonitoring(app, &monitoring, &run);
+  AddDoctor(app, &doctor, &run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
