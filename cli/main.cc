@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/doctor/command_line.h"
 #include "cli/generator.h"
 #include "cli/monitoring/command_line.h"
 #include "cli/version.h"
@@ -244,9 +245,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("batchsql ") + kVersion);
   app.require_subcommand(1);
   app.footer(
-      "Exit status: 0 done; 1 some rows were refused, a journal is damaged, or a table is not as "
-      "its ledger says; 2 wrong use, "
-      "missing file or malformed\n"
+      "Exit status: 0 done; 1 some rows were refused, a journal is damaged, a table is not as its\n"
+      "ledger says, or the doctor found a problem; 2 wrong use, missing file or malformed\n"
       "input; 3 the server was not reached, refused, or was lost; 130 interrupted.");
   Run run;
   LoadCommand load;
@@ -257,6 +257,7 @@ int Main(int argc, char** argv) {
   JournalCommand journal;
   AuditCommand audit;
   MonitoringCommands monitoring;
+  DoctorCommand doctor;
   ServerAddress server;
   std::string table;
   bool json = false;
@@ -268,6 +269,7 @@ int Main(int argc, char** argv) {
   AddAudit(app, &audit, &run);
   AddJournal(app, &journal, &run);
   AddMonitoring(app, &monitoring, &run);
+  AddDoctor(app, &doctor, &run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

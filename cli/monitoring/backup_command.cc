@@ -41,7 +41,7 @@ absl::StatusOr<size_t> SaveDashboards(const Grafana& grafana, const fs::path& fo
     if (!IsUid(uid)) return absl::DataLossError(absl::StrCat("'", uid, "' is no uid"));
     const absl::StatusOr<Json> saved = grafana.Dashboard(uid);
     if (!saved.ok()) return saved.status();
-    const absl::Status written = WriteTextFile(folder / (uid + ".json"), saved->dump(2) + "\n");
+    absl::Status written = WriteTextFile(folder / (uid + ".json"), saved->dump(2) + "\n");
     if (!written.ok()) return written;
   }
   return uids->size();
@@ -61,7 +61,7 @@ absl::Status PutBack(const Grafana& grafana, const Json& saved) {
   const Json& meta = FieldOf(saved, "meta");
   const std::string folder = TextOf(meta, "folderUid");
   if (!folder.empty()) {
-    const absl::Status made = grafana.MakeFolder(folder, TextOf(meta, "folderTitle"));
+    absl::Status made = grafana.MakeFolder(folder, TextOf(meta, "folderTitle"));
     if (!made.ok()) return made;
   }
   return grafana.PutDashboard(saved["dashboard"], folder).status();
@@ -90,7 +90,7 @@ absl::StatusOr<size_t> PutBackDashboards(const Grafana& grafana, const fs::path&
       std::printf("left out, Grafana has it from a file: %s\n", path.stem().c_str());
       continue;
     }
-    if (const absl::Status put = PutBack(grafana, *saved); !put.ok()) return put;
+    if (absl::Status put = PutBack(grafana, *saved); !put.ok()) return put;
     ++count;
   }
   return count;
@@ -115,7 +115,7 @@ struct Done {
 };
 
 absl::StatusOr<Done> BackUp(const BackupCommand& command) {
-  if (const absl::Status checked = Check(command, true); !checked.ok()) return checked;
+  if (absl::Status checked = Check(command, true); !checked.ok()) return checked;
   Done done;
   const fs::path folder(command.folder);
   if (!command.prometheus_data.empty()) {
@@ -135,12 +135,11 @@ absl::StatusOr<Done> BackUp(const BackupCommand& command) {
 }
 
 absl::StatusOr<Done> Restore(const BackupCommand& command) {
-  if (const absl::Status checked = Check(command, false); !checked.ok()) return checked;
+  if (absl::Status checked = Check(command, false); !checked.ok()) return checked;
   Done done;
   const fs::path folder(command.folder);
   if (!command.prometheus_data.empty()) {
-    const absl::Status restored =
-        RestorePrometheus(folder / kPrometheusFolder, command.prometheus_data);
+    absl::Status restored = RestorePrometheus(folder / kPrometheusFolder, command.prometheus_data);
     if (!restored.ok()) return restored;
     done.prometheus = "restored";
   }

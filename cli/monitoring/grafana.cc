@@ -28,7 +28,7 @@ absl::StatusOr<std::string> Grafana::FolderNamed(const std::string& title) const
 }
 
 absl::Status Grafana::MakeFolder(const std::string& uid, const std::string& title) const {
-  const absl::Status there = api_.Get(absl::StrCat("/api/folders/", uid)).status();
+  absl::Status there = api_.Get(absl::StrCat("/api/folders/", uid)).status();
   if (!absl::IsNotFound(there)) return there;
   return api_.Post("/api/folders", Json({{"uid", uid}, {"title", title}}).dump()).status();
 }

@@ -85,7 +85,7 @@ absl::Status GiveAll(const fs::path& data) {
   }
   std::error_code error;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(data, error)) {
-    if (const absl::Status given = GiveToOwner(entry.path(), owner); !given.ok()) return given;
+    if (absl::Status given = GiveToOwner(entry.path(), owner); !given.ok()) return given;
   }
   return error ? Failure(data, error) : absl::OkStatus();
 }
@@ -120,7 +120,7 @@ absl::StatusOr<std::string> BackUpPrometheus(const std::string& url, const fs::p
                                                       ", but not to ", snapshot.string(), ": is ",
                                                       data.string(), " its data folder?"));
   }
-  if (const absl::Status copied = Copy(snapshot, copy); !copied.ok()) return copied;
+  if (absl::Status copied = Copy(snapshot, copy); !copied.ok()) return copied;
   fs::remove_all(snapshot, error);
   if (error) return Failure(snapshot, error);
   return name;
@@ -133,9 +133,9 @@ absl::Status RestorePrometheus(const fs::path& copy, const fs::path& data) {
   }
   fs::create_directories(data, error);
   if (error) return Failure(data, error);
-  if (const absl::Status idle = CheckNotRunning(data); !idle.ok()) return idle;
-  if (const absl::Status aside = PutAside(data); !aside.ok()) return aside;
-  if (const absl::Status copied = Copy(copy, data); !copied.ok()) return copied;
+  if (absl::Status idle = CheckNotRunning(data); !idle.ok()) return idle;
+  if (absl::Status aside = PutAside(data); !aside.ok()) return aside;
+  if (absl::Status copied = Copy(copy, data); !copied.ok()) return copied;
   return GiveAll(data);
 }
 

@@ -28,24 +28,6 @@ constexpr char kTarget[] = "'batchsqld:8080'";
 constexpr char kAlertmanager[] = "'alertmanager:9093'";
 constexpr size_t kEnvironmentBytesMax = 19;  // of the 40 that Grafana grants a uid
 
-absl::Status Check(const RenderOptions& options) {
-  if (const absl::Status prefix = CheckPrefix(options.prefix); !prefix.ok()) return prefix;
-  const auto allowed = [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-  };
-  if (options.environment.size() > kEnvironmentBytesMax ||
-      !std::all_of(options.environment.begin(), options.environment.end(), allowed)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", options.environment, "' is no environment: at most ",
-                     kEnvironmentBytesMax, " letters, digits, - and _"));
-  }
-  for (const std::string& url : {options.grafana_url, options.runbook_base}) {
-    if (url.empty()) continue;
-    if (const auto base = BaseUrl(url); !base.ok()) return base.status();
-  }
-  return absl::OkStatus();
-}
-
 std::string Quoted(const std::string& address) { return absl::StrCat("'", address, "'"); }
 
 // What is replaced as it stands, in files of every kind. Of two that match, the longer wins.
@@ -120,8 +102,26 @@ std::string Rendered(const ShippedFile& file, const RenderOptions& options) {
 
 }  // namespace
 
+absl::Status CheckOptions(const RenderOptions& options) {
+  if (absl::Status prefix = CheckPrefix(options.prefix); !prefix.ok()) return prefix;
+  const auto allowed = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+  };
+  if (options.environment.size() > kEnvironmentBytesMax ||
+      !std::all_of(options.environment.begin(), options.environment.end(), allowed)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", options.environment, "' is no environment: at most ",
+                     kEnvironmentBytesMax, " letters, digits, - and _"));
+  }
+  for (const std::string& url : {options.grafana_url, options.runbook_base}) {
+    if (url.empty()) continue;
+    if (const auto base = BaseUrl(url); !base.ok()) return base.status();
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<RenderedFile>> Render(const RenderOptions& options) {
-  if (const absl::Status checked = Check(options); !checked.ok()) return checked;
+  if (absl::Status checked = CheckOptions(options); !checked.ok()) return checked;
   std::vector<RenderedFile> files;
   for (const ShippedFile& file : ShippedFiles()) {
     if (options.shorten > 1 && file.path.starts_with("prometheus/tests/")) continue;
@@ -131,7 +131,7 @@ absl::StatusOr<std::vector<RenderedFile>> Render(const RenderOptions& options) {
 }
 
 absl::StatusOr<std::vector<ordered_json>> RenderDashboards(const RenderOptions& options) {
-  if (const absl::Status checked = Check(options); !checked.ok()) return checked;
+  if (absl::Status checked = CheckOptions(options); !checked.ok()) return checked;
   std::vector<ordered_json> dashboards;
   for (const ShippedFile& file : ShippedFiles()) {
     if (file.path.ends_with(".json")) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
 
@@ -24,9 +25,11 @@ struct RenderedFile {
   std::string text;
 };
 
+// INVALID_ARGUMENT for a prefix, an environment or a URL that is none.
+absl::Status CheckOptions(const RenderOptions& options);
+
 // The shipped files for these options. Where `shorten` is above 1, the rules' unit tests are left
-// out: they are about the real durations. INVALID_ARGUMENT for a prefix, an environment or an URL
-// that is none.
+// out: they are about the real durations. Errors: CheckOptions'.
 absl::StatusOr<std::vector<RenderedFile>> Render(const RenderOptions& options);
 
 // The dashboards among them, as Grafana's API takes them.

@@ -12,7 +12,7 @@ int RunRender(const RenderCommand& command) {
   if (!files.ok()) return Fail(files.status());
   for (const RenderedFile& file : *files) {
     const std::filesystem::path path = std::filesystem::path(command.out) / file.path;
-    if (const absl::Status written = WriteTextFile(path, file.text); !written.ok()) {
+    if (absl::Status written = WriteTextFile(path, file.text); !written.ok()) {
       return Fail(written);
     }
     std::printf("%s\n", path.c_str());

@@ -39,8 +39,7 @@ TEST_CASE("An environment is part of what must differ in one Grafana") {
   CHECK(Holds(dashboard, "\"title\": \"BatchSQL overview (prod)\""));
   CHECK(Holds(dashboard, R"("url": "/d/batchsql-integrity-prod")"));
   CHECK(Holds(TextOfFile(*files, "prometheus/alert_rules.yml"), "/d/batchsql-overview-prod?"));
-  const std::string provider =
-      TextOfFile(*files, "grafana/provisioning/dashboards/batchsql.yml");
+  const std::string provider = TextOfFile(*files, "grafana/provisioning/dashboards/batchsql.yml");
   CHECK(Holds(provider, "folderUid: batchsql-prod\n"));
   CHECK(Holds(provider, "folder: BatchSQL prod\n"));
 }
