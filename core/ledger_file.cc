@@ -35,14 +35,14 @@ absl::Status LedgerFile::Load() {
   absl::Status first_error = absl::DataLossError("no ledger");
   for (uint64_t place = 0; place < 2; ++place) {
     std::string bytes(kPlaceBytes, '\0');
-    const absl::Status read = file_->Read(place * kPlaceBytes, absl::MakeSpan(bytes));
+    absl::Status read = file_->Read(place * kPlaceBytes, absl::MakeSpan(bytes));
     if (absl::IsOutOfRange(read)) continue;
     if (!read.ok()) return read;
     absl::StatusOr<SequencedLedger> ledger = DecodeLedger(bytes);
     if (absl::IsFailedPrecondition(ledger.status())) return ledger.status();
     if (!ledger.ok() || ledger->sequence <= sequence_) continue;
     sequence_ = ledger->sequence;
-    saved_ = std::move(ledger->record);
+    saved_ = ledger->record;
   }
   return saved_.has_value() ? absl::OkStatus() : first_error;
 }

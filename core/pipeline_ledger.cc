@@ -103,7 +103,7 @@ void Pipeline::SaveLedger() {
     record = MakeRecord();
     saving_ = true;
   }
-  WriteLedger(std::move(record));
+  WriteLedger(record);
 }
 
 // When nothing more is counted.
@@ -116,7 +116,7 @@ void Pipeline::SaveLastLedger() {
     saving_ = true;
     record = MakeRecord();
   }
-  WriteLedger(std::move(record));
+  WriteLedger(record);
 }
 
 void Pipeline::WriteLedger(LedgerRecord record) {

@@ -1,14 +1,15 @@
 #include "core/process_metrics.h"
 
-#include <dirent.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
-#include <memory>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 #include "core/metric_registry.h"
 
@@ -50,11 +51,11 @@ std::optional<double> BootTime() {
 }
 
 std::optional<double> OpenFiles() {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), &::closedir);
-  if (folder == nullptr) return std::nullopt;
-  double count = 0;
-  while (::readdir(folder.get()) != nullptr) ++count;
-  return count - 3;  // `.`, `..` and the folder itself
+  std::error_code error;
+  const std::filesystem::directory_iterator files("/proc/self/fd", error);
+  if (error) return std::nullopt;
+  const auto count = std::distance(begin(files), end(files));
+  return static_cast<double>(count - 1);  // the folder itself
 }
 
 std::optional<double> OpenFilesMax() {

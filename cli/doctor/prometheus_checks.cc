@@ -166,6 +166,7 @@ std::vector<std::string> AlertProblems(const Patient& patient, const Json& group
     }
   }
   std::vector<std::string> lines;
+  lines.reserve(problems.size());
   for (const auto& [name, problem] : problems) lines.push_back(absl::StrCat(name, " ", problem));
   return lines;
 }

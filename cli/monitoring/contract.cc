@@ -30,6 +30,7 @@ constexpr ContractMetric kMetrics[] = {
     {"batchsql_max_connections", MetricType::kGauge, false, false},
     {"batchsql_memory_usage_bytes", MetricType::kGauge, false, false},
     {"batchsql_oldest_unflushed_row_age_seconds", MetricType::kGauge, true, false},
+    {"batchsql_pipeline_at_least_once", MetricType::kGauge, true, false},
     {"batchsql_pipeline_state", MetricType::kGauge, true, true},
     {"batchsql_queue_bytes", MetricType::kGauge, true, false},
     {"batchsql_queue_rows", MetricType::kGauge, true, false},

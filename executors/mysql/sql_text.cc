@@ -191,7 +191,7 @@ absl::StatusOr<std::string> MakeMySqlAddColumn(const TableName& name, const NewC
 }
 
 std::string MySqlCellText(const Column& column) {
-  const std::string name = QuoteMySqlIdentifier(column.name);
+  std::string name = QuoteMySqlIdentifier(column.name);
   switch (column.type) {
     case ColumnType::kFloat32:
       return absl::StrCat(name, " + 0e0");

@@ -199,7 +199,7 @@ std::string BeginSnapshot(int64_t statement_timeout_ms) {
 
 // An infinite date or time has no number.
 std::string CellAsText(const Column& column) {
-  const std::string name = Quote(column.name);
+  std::string name = Quote(column.name);
   switch (column.type) {
     case ColumnType::kDate:
       return absl::StrCat("CASE WHEN isfinite(", name, ") THEN (", name,

@@ -117,11 +117,11 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       Opened(Pipeline::Session{}, std::move(first), size);
       return;
     }
-    opening_->pipeline->OpenSession(opening_->producer_id,
-                                    [self = shared_from_this(), first = std::move(first),
-                                     size](absl::StatusOr<Pipeline::Session> session) mutable {
-                                      self->Opened(std::move(session), std::move(first), size);
-                                    });
+    opening_->pipeline->OpenSession(
+        opening_->producer_id, [self = shared_from_this(), first = std::move(first),
+                                size](const absl::StatusOr<Pipeline::Session>& session) mutable {
+          self->Opened(session, std::move(first), size);
+        });
   }
 
   void Opened(const absl::StatusOr<Pipeline::Session>& session, ReceivedRequest first,
