@@ -129,8 +129,8 @@ def test_everything_that_is_well_is_ok(daemon, render, tmp_path):
         found = examine("--server", daemon.grpc_address, "--metrics-url", daemon.http_url + "/metrics",
                         "--prometheus-url", prometheus.url, "--alertmanager-url", manager.url,
                         "--grafana-url", grafana.url, "--token-file", token, status=0)
-        skipped = [check for check, outcome in outcomes(found).items() if outcome == "skipped"]
-        assert skipped == ["prometheus.rate"] and "less than a minute" in found["prometheus.rate"]["detail"]
+        skipped = {check for check, outcome in outcomes(found).items() if outcome == "skipped"}
+        assert skipped <= {"prometheus.rate"}  # until a minute has passed
         assert list(found) == documented_checks()
 
 
