@@ -93,7 +93,8 @@ class RepeatTest : public LettersPipelineTest {
       if (reached == AckLevel::kJournal) gate.Enter();
       listener(reached, outcome);
     });
-    REQUIRE(pipeline->Submit(std::move(block)).ok());
+    const absl::Status submitted = pipeline->Submit(std::move(block)).status();
+    REQUIRE(submitted.ok());
     gate.AwaitEntered();
   }
 };

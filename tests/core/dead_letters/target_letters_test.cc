@@ -76,7 +76,8 @@ TEST_CASE_METHOD(TargetLettersTest,
   block.rows = *std::move(built.block);
   block.answer.rejected = std::move(built.rejected);
   database.Then(Refuse(7));
-  REQUIRE(pipeline->Submit(std::move(block)).ok());
+  const absl::Status submitted = pipeline->Submit(std::move(block)).status();
+  REQUIRE(submitted.ok());
   RunToAnswer("b");
   REQUIRE(Rows().size() == 2);
   CHECK(Rows()[0].id == 1);

@@ -68,7 +68,8 @@ TEST_CASE_METHOD(CountsTest, "A request without rows counts as none once it is r
   empty.answer.rejected.push_back({0, "id", RejectReason::kNull, ""});
   empty.receipt = Receipt(answers.For("b"));
   empty.level = AckLevel::kJournal;
-  REQUIRE(pipeline->Submit(std::move(empty)).ok());
+  const absl::Status submitted = pipeline->Submit(std::move(empty)).status();
+  REQUIRE(submitted.ok());
   RunUntil([&] { return pipeline->status().last_error == "08006"; });
   Stop();
   Start();
