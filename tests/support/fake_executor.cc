@@ -218,10 +218,11 @@ bool FakeDatabase::BeginWrite(const WritePlan& plan, const FlushProgress& progre
 }
 
 bool FakeDatabase::AreLive(const Uuid& pipeline, const std::vector<uint64_t>& ids) const {
-  return std::all_of(ids.begin(), ids.end(), [&](uint64_t id) {
+  for (const uint64_t id : ids) {
     const auto found = letters_.find({pipeline, id});
-    return found != letters_.end() && found->second.state == LetterState::kLive;
-  });
+    if (found == letters_.end() || found->second.state != LetterState::kLive) return false;
+  }
+  return true;
 }
 
 WriteOutcome::Kind FakeDatabase::Commit(const WritePlan& plan, const FlushProgress& progress,
