@@ -145,12 +145,15 @@ class Lives(FaultThread):
 
     def second_daemon(self):
         """A second daemon works on a copy of the data directory while this one is stopped."""
+        if self.world.moves_back:  # An adopted journal has not what an older database needs.
+            return self.any_moment()
         if self.world.start_daemon():
             self.world.wait_daemon(self.random.uniform(0.5, 1.5))
             if not self.world.over.is_set() and not self.world.daemon.has_ended:
                 fork.fork(self.world)
         if self.world.daemon.pid is not None:
             self.world.kill_daemon("beside a second daemon")
+        return None
 
     def _note_failures(self):
         orders = self.world.daemon.orders

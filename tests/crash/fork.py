@@ -2,7 +2,6 @@
 data directory, and the first goes on. It must find itself fenced, and an operator brings it back.
 """
 
-import contextlib
 import os
 import pathlib
 import shutil
@@ -68,12 +67,16 @@ def _is_fenced(world, first):
 
 
 def _run_twin(world, first):
-    with contextlib.suppress(TimeoutError), Twin(first) as twin:
-        processes.wait_until(lambda: _is_done(twin), TWIN_SECONDS, "the second daemon to be done")
+    with Twin(first) as twin:
+        try:
+            processes.wait_until(lambda: _is_done(twin), TWIN_SECONDS,
+                                 "the second daemon to be done")
+        except TimeoutError as error:
+            world.problem(f"{error}: {_states(twin)}\n{processes.log_tail(twin.log, 40)}")
+            return False
         twin.stop()
         world.count("forks")
         return True
-    return False
 
 
 def _tables(daemon):
@@ -92,7 +95,8 @@ def _all_are(daemon, state):
 
 
 def _states(daemon):
-    return ", ".join(f"{table.table} {table.state} {table.last_error}" for table in _tables(daemon))
+    return ", ".join(f"{table.table} {table.state} {table.queued_rows} {table.last_error}"
+                     for table in _tables(daemon))
 
 
 def _adopt(world, first):

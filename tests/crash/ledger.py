@@ -17,6 +17,7 @@ class Ledger:
     acked: int = 0
     settled: bool = True
     settle_seconds: float = 0  # From the end of the faults to the last acknowledgement.
+    resumed_at: int = 0  # Behind the requests that were given up last.
     given_up: int = 0      # Requests acknowledged at MEMORY that the daemon no longer had.
     repeated: int = 0      # Acknowledged requests that were sent once more on purpose.
     forged: int = 0        # Sequences sent once more with other rows, and refused.

@@ -249,7 +249,8 @@ class StreamFeed(Feed):
             session.forging = False
             self._after_a_loss(session, last)
             return
-        oldest = max(1, last - ANSWERS_KEPT + 1)
+        # What was given up has no answer that could be repeated.
+        oldest = max(1, last - ANSWERS_KEPT + 1, ours.resumed_at)
         session.forging = session.forging and ours.acked >= oldest
         overlap = 0 if session.forging or self._was_late else self._random.randint(0, OVERLAP_MAX)
         session.start = max(oldest, ours.acked + 1 - overlap)
@@ -265,9 +266,10 @@ class StreamFeed(Feed):
         if may_repeat and self._random.random() < 0.5:
             session.start = last + 1
             ours.acked = last
+            ours.resumed_at = 0
         else:
             ours.given_up += ours.acked - last
-            session.start = session.resume_at = ours.acked + 1
+            session.start = session.resume_at = ours.resumed_at = ours.acked + 1
 
     def _requests(self, session):
         """The stream's requests; gRPC's own thread runs this."""

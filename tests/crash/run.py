@@ -16,7 +16,7 @@ import world as worlds
 
 PROCESSES = 2
 RATE = 1200             # Rows per second and producer, while the daemon is up.
-FAULTS_END_SECONDS = 120  # A database that is starting, a snapshot that is copied.
+FAULTS_END_SECONDS = 240  # A database that is starting, a snapshot that is copied, a second daemon.
 LATE_SECONDS = 10
 
 
