@@ -1,7 +1,6 @@
 """One file for several environments: what the selected one sets, and the alerts that the daemon posts."""
 
 import os
-import shutil
 import signal
 import subprocess
 
@@ -14,7 +13,7 @@ import monitoring_servers
 import processes
 
 UNKEYED = "id {id} NOT NULL, name {text} NOT NULL"
-SECONDS = 60
+SECONDS = 120
 CONFIGURATION = """
 route: {receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 1s}
 receivers: [{name: hook, webhook_configs: [{url: '%s', send_resolved: true}]}]
@@ -138,7 +137,7 @@ def test_a_reload_keeps_the_selected_environment_and_says_so(sqlite, serve):
 def damage(daemon, table):
     """Changes one bit of a row in the middle of the table's journal."""
     folder = next((daemon.data_dir / "journal").glob(f"*.{table}"))
-    segment = max(folder.glob("*"), key=lambda path: path.stat().st_size)
+    segment = max(folder.glob("*.segment"))  # the last has the rows; the first may be as large
     with open(segment, "r+b") as file:
         file.seek(4096 + 40)
         byte = file.read(1)
@@ -178,6 +177,16 @@ def test_a_damaged_journal_is_alerted_and_its_repair_resolves_it(sqlite, serve, 
     assert webhook.names() == {"BatchSQLJournalDamaged"}
 
 
+def fill_journal(daemon, client, table):
+    """Writes until the daemon says that it refuses requests: one that waits too long may be only slow."""
+    row = api.rows(["id", "name"], [[1, "x" * 200_000]])
+    while "requests are refused" not in daemon.log_text:
+        try:
+            client.ingest.Write(api.request(table, row, ack=api.JOURNAL), timeout=3)
+        except grpc.RpcError as error:
+            assert error.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
 def test_full_journals_are_alerted_and_resolved_when_rows_are_written(own_database, serve, alertmanager, webhook):
     database = own_database("postgresql")
     table = database.create(UNKEYED)
@@ -185,11 +194,7 @@ def test_full_journals_are_alerted_and_resolved_when_rows_are_written(own_databa
     daemon, client = serve(database, table, more=limits + environment(alertmanager.url), **selected())
     client.write(table, api.rows(["id", "name"], [[0, "x"]]), ack=api.DATABASE)
     database.server.kill9()
-    with pytest.raises(grpc.RpcError) as raised:
-        for i in range(1, 1000):
-            row = api.rows(["id", "name"], [[i, "x" * 200_000]])
-            client.ingest.Write(api.request(table, row, ack=api.JOURNAL), timeout=10)
-    assert raised.value.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+    fill_journal(daemon, client, table)
     fired = webhook.wait_for("BatchSQLDiskFull", table, "firing")
     assert "the disk budget of 16777216 bytes is used up" in fired["annotations"]["description"]
     database.server.start()
@@ -228,9 +233,7 @@ def test_a_fork_is_alerted_and_goes_on_over_a_restart_that_finds_no_database(own
     client.write(table, row, ack=api.DATABASE)
     with harness.Daemon(database.target() + f"tables: [{{name: {table}}}]\n") as second:
         assert second.stop() == 0
-        shutil.rmtree(second.data_dir)
-        shutil.copytree(daemon.data_dir, second.data_dir)
-        second.data_dir.chmod(0o700)
+        second.copy_data_of(daemon)
         second.start()
         with api.Client(second.grpc_address) as other:
             other.write(table, row, ack=api.DATABASE)

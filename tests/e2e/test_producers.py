@@ -76,7 +76,7 @@ class Stream:
 def test_a_client_moves_to_another_daemon_in_the_midst_of_a_stream(server, serve):
     table = server.create(COLUMNS)
     rule = f"name: {table}, producers: target"
-    slow, first = serve(server, f"{rule}, batch: {{linger_ms: 2000}}")
+    slow, first = serve(server, f"{rule}, batch: {{linger_ms: 10000}}")
     _, second = serve(server, rule)
     stream = Stream(first, table, api.JOURNAL)
     assert (stream.greeting.last_sequence, stream.greeting.committed_sequence) == (0, 0)

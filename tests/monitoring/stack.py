@@ -11,10 +11,15 @@ import json
 import re
 import shutil
 
+import yaml
+
 import processes
 import prometheus_servers
 
 WAIT_SECONDS = 60
+# A loaded machine may need longer than a shortened scrape is given.
+PATIENCE = ("prometheus.yml", r"scrape_interval: \d+ms\n( +)scrape_timeout: \d+ms",
+            r"scrape_interval: 3s\n\1scrape_timeout: 3s")
 FLAGS = ("--storage.tsdb.retention.time=30d", "--web.enable-admin-api")
 
 
@@ -46,7 +51,7 @@ class Prometheus(prometheus_servers.Prometheus):
     def prepare(self):
         # It scrapes itself, too, under the address that the shipped file gives it.
         itself = ("prometheus.yml", r"localhost:9090", address_of(self))
-        copy_configuration(self, self.rendered, (itself, *self.edits))
+        copy_configuration(self, self.rendered, (itself, PATIENCE, *self.edits))
         self.data = self.folder / "data"
 
     def command(self):
@@ -55,13 +60,22 @@ class Prometheus(prometheus_servers.Prometheus):
 
     def scrape_nothing(self):
         """From its next start on."""
-        path = self.folder / "config" / "prometheus.yml"
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.partition("scrape_configs:")[0], encoding="utf-8")
+        text = self._configuration.read_text(encoding="utf-8")
+        self._configuration.write_text(text.partition("scrape_configs:")[0], encoding="utf-8")
 
     def wait_for(self, expression):
         """Until the query returns something."""
         return processes.wait_until(lambda: self.query(expression), WAIT_SECONDS, expression)
+
+    def wait_for_targets(self):
+        """Until a target of each job was scraped: before that nobody knows whether it answers."""
+        configured = yaml.safe_load(self._configuration.read_text(encoding="utf-8"))
+        jobs = {job["job_name"] for job in configured["scrape_configs"]}
+
+        def scraped():
+            targets = get(self, "/api/v1/targets?state=active")["data"]["activeTargets"]
+            return jobs == {target["scrapePool"] for target in targets if target["health"] != "unknown"}
+        processes.wait_until(scraped, WAIT_SECONDS, "the targets' first scrape")
 
     def wait_for_rules(self):
         """Until every rule was evaluated: before that a broken one looks well."""
@@ -69,6 +83,10 @@ class Prometheus(prometheus_servers.Prometheus):
             groups = get(self, "/api/v1/rules")["data"]["groups"]
             return all(rule["health"] != "unknown" for group in groups for rule in group["rules"])
         processes.wait_until(evaluated, WAIT_SECONDS, "the rules' evaluation")
+
+    @property
+    def _configuration(self):
+        return self.folder / "config" / "prometheus.yml"
 
 
 class Alertmanager(prometheus_servers.Alertmanager):

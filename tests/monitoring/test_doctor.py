@@ -260,8 +260,7 @@ BROKEN = [
 def test_a_prometheus_that_is_set_up_wrong_is_seen(daemon, render, edits, problems):
     rendered = render("--target", daemon.http_url.removeprefix("http://"))
     with stack.Prometheus(rendered, edits=edits) as prometheus:
-        # A target that nobody answers for is unknown until the first scrape.
-        prometheus.wait_for('up{job!="prometheus"}')
+        prometheus.wait_for_targets()
         prometheus.wait_for_rules()
         found = examine("--prometheus-url", prometheus.url, status=1)
         for check, word in problems.items():

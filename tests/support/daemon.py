@@ -8,9 +8,11 @@
 The daemon's working directory is the scratch folder: relative paths in a configuration end there.
 """
 
+import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import urllib.error
@@ -21,6 +23,7 @@ import templates
 
 START_SECONDS = 30
 STOP_SECONDS = 60
+PATIENCE_SECONDS = 30  # for an answer that a loaded machine may be slow to give
 # What AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer begin a report with.
 FINDING = re.compile(r"^(==\d+==ERROR: |WARNING: ThreadSanitizer|.*: runtime error: )", re.MULTILINE)
 OWN_KEYS = re.compile(r"^(grpc|http|data_dir)\s*:", re.MULTILINE)
@@ -155,9 +158,25 @@ class Daemon:
         processes.kill_inside(self.folder)
         self._reap()
 
+    @contextlib.contextmanager
+    def paused(self):
+        """Nothing of it runs until the block ends."""
+        self.send_signal(signal.SIGSTOP)
+        try:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+            yield
+        finally:
+            self.send_signal(signal.SIGCONT)
+
+    def copy_data_of(self, other):
+        """Makes its data directory, while it is down, that of another daemon at this instant."""
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+        with other.paused():
+            shutil.copytree(other.data_dir, self.data_dir)
+
     def metrics(self):
         """The text of /metrics."""
-        status, body = http_get(f"{self.http_url}/metrics")
+        status, body = http_get(f"{self.http_url}/metrics", PATIENCE_SECONDS)
         if status != 200:
             raise RuntimeError(f"/metrics answered {status}: {body}")
         return body

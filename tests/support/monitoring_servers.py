@@ -43,7 +43,8 @@ class MonitoringServer(servers.DatabaseServer):
 
     def get(self, path, **parameters):
         """The JSON that a GET of a path is answered with."""
-        status, body = daemon.http_get(f"{self.url}{path}?{urllib.parse.urlencode(parameters)}")
+        status, body = daemon.http_get(f"{self.url}{path}?{urllib.parse.urlencode(parameters)}",
+                                       daemon.PATIENCE_SECONDS)
         if status != 200:
             raise RuntimeError(f"{path}: {status} {body}")
         return json.loads(body)
