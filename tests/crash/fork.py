@@ -2,6 +2,7 @@
 data directory, and the first goes on. It must find itself fenced, and an operator brings it back.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -17,6 +18,7 @@ CLAIM_SECONDS = 10
 TWIN_SECONDS = 60   # Until the second daemon wrote all that its copy holds.
 FENCE_SECONDS = 30  # Until every pipeline of the first one knows.
 ADOPT_SECONDS = 30
+ANSWER_SECONDS = 60  # Longer than a database is down.
 HEADER_BYTES = 4096
 
 
@@ -101,10 +103,7 @@ def _states(daemon):
 
 def _adopt(world, first):
     """`batchsql journal adopt`: each journal goes on behind what the second daemon committed."""
-    ends = {bytes.fromhex(pipeline): max(int(to), int(frontier)) for pipeline, to, frontier
-            in world.database.query(
-                f"SELECT {world.database.hexadecimal.format('pipeline')}, MAX(range_to), "
-                "MAX(frontier) FROM batchsql_watermark GROUP BY pipeline")}
+    ends = _ask_for_ends(world.database)
     for journal in sorted((first.data_dir / "journal").iterdir()):
         fresh = first.data_dir / f"adopted-{journal.name}"
         done = subprocess.run(
@@ -116,6 +115,22 @@ def _adopt(world, first):
             raise RuntimeError(f"adopting {journal.name} failed: {done.stdout}{done.stderr}")
         shutil.rmtree(journal)
         pathlib.Path(fresh).rename(journal)
+
+
+def _ask_for_ends(database):
+    """What is committed of each pipeline. The database may just be dying: asks until it answers."""
+    answers = []
+
+    def ask():
+        with contextlib.suppress(RuntimeError):
+            answers[:] = database.query(
+                f"SELECT {database.hexadecimal.format('pipeline')}, MAX(range_to), MAX(frontier) "
+                "FROM batchsql_watermark GROUP BY pipeline")
+        return answers
+
+    processes.wait_until(ask, ANSWER_SECONDS, "a database that answers")
+    return {bytes.fromhex(pipeline): max(int(to), int(frontier))
+            for pipeline, to, frontier in answers}
 
 
 def _end_of(journal, ends):
