@@ -1,4 +1,4 @@
-#include "executors/mysql/connection.h"
+#include "executors/mysql/connector_connection.h"
 
 #include <cppconn/connection.h>
 #include <cppconn/exception.h>
@@ -12,10 +12,9 @@
 #include <mutex>
 #include <new>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "executors/mysql/errors.h"
+#include "executors/mysql/multi_row_writer.h"
 
 namespace batchsql {
 namespace {
@@ -36,26 +35,6 @@ struct DriverThread {
 };
 
 void EnterDriver() { thread_local DriverThread thread; }
-
-// STRICT_ALL_TABLES and the NO_ZERO modes: refuse what does not fit instead of changing it.
-// NO_AUTO_VALUE_ON_ZERO: a 0 that was sent to an AUTO_INCREMENT column is 0.
-// NO_ENGINE_SUBSTITUTION: a new table is InnoDB or an error. completion_type: COMMIT opens no new
-// transaction. lock_wait_timeout: a statement gives up on a table under ALTER before the read
-// timeout.
-constexpr char kSessionVariables[] =
-    "SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
-    "ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', "
-    "time_zone='+00:00', foreign_key_checks=1, unique_checks=1, completion_type='NO_CHAIN', "
-    "lock_wait_timeout=60";
-
-// A flush reads nothing, so it needs no snapshot; READ COMMITTED takes no gap locks, over which
-// flushes and the table's other writers would deadlock.
-constexpr char kIsolation[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
-
-constexpr char kServerFacts[] =
-    "SELECT @@GLOBAL.max_allowed_packet, VERSION(), @@GLOBAL.innodb_flush_log_at_trx_commit, "
-    "@@GLOBAL.log_bin, @@GLOBAL.sync_binlog, @@GLOBAL.innodb_doublewrite, "
-    "CONCAT(@@GLOBAL.hostname, ':', @@GLOBAL.port, ':', @@GLOBAL.server_id), CONNECTION_ID()";
 
 void SetIfGiven(sql::ConnectOptionsMap& options, const char* name, const std::string& value) {
   if (!value.empty()) options[name] = sql::SQLString(value);
@@ -107,24 +86,6 @@ MySqlRow ReadRow(sql::ResultSet& results, uint32_t columns) {
   return row;
 }
 
-// The setting innodb_flush_log_at_trx_commit=3 is MariaDB's and as durable as 1. The doublewrite
-// buffer is told as a number or, by newer servers, as a word.
-std::string WeakDurability(const MySqlRow& facts) {
-  const std::string flush = facts[2].value_or("");
-  const bool logs_binary = facts[3].value_or("0") != "0";
-  const std::string sync = facts[4].value_or("");
-  const std::string doublewrite = facts[5].value_or("");
-  std::vector<std::string> weak;
-  if (flush != "1" && flush != "3") {
-    weak.push_back(absl::StrCat("innodb_flush_log_at_trx_commit=", flush));
-  }
-  if (logs_binary && sync != "1") weak.push_back(absl::StrCat("sync_binlog=", sync));
-  if (doublewrite == "0" || doublewrite == "OFF" || doublewrite == "DETECT_ONLY") {
-    weak.push_back(absl::StrCat("innodb_doublewrite=", doublewrite));
-  }
-  return absl::StrJoin(weak, " ");
-}
-
 std::unique_ptr<sql::PreparedStatement> PrepareWith(sql::Connection& connection,
                                                     const std::string& sql,
                                                     absl::Span<const std::string_view> parameters) {
@@ -149,74 +110,37 @@ DatabaseError CurrentMySqlError() {
   }
 }
 
-MySqlConnection::MySqlConnection() = default;
+DatabaseError ConnectorConnection::Open(const MySqlAddress& address, const MySqlOptions& options,
+                                        std::unique_ptr<MySqlConnection>* connection) {
+  std::unique_ptr<ConnectorConnection> opened(new ConnectorConnection());
+  DatabaseError error = CatchMySqlErrors([&] {
+    EnterDriver();
+    sql::ConnectOptionsMap map = ConnectOptions(address, options);
+    opened->connection_.reset(Driver().connect(map));
+    opened->statement_.reset(opened->connection_->createStatement());
+  });
+  if (error.ok()) *connection = std::move(opened);
+  return error;
+}
 
-MySqlConnection::~MySqlConnection() {
+ConnectorConnection::ConnectorConnection() = default;
+
+ConnectorConnection::~ConnectorConnection() {
   EnterDriver();
   statement_.reset();
   connection_.reset();
 }
 
-DatabaseError MySqlConnection::Open(const MySqlAddress& address, const MySqlOptions& options,
-                                    std::unique_ptr<MySqlConnection>* connection) {
-  std::unique_ptr<MySqlConnection> opened(new MySqlConnection());
-  if (DatabaseError error = opened->Connect(address, options); !error.ok()) return error;
-  if (DatabaseError error = opened->CheckEncryption(address.tls); !error.ok()) return error;
-  if (DatabaseError error = opened->SetUpSession(); !error.ok()) return error;
-  if (DatabaseError error = opened->ReadServerFacts(); !error.ok()) return error;
-  *connection = std::move(opened);
-  return {};
-}
-
-DatabaseError MySqlConnection::Connect(const MySqlAddress& address, const MySqlOptions& options) {
-  return CatchMySqlErrors([&] {
-    EnterDriver();
-    sql::ConnectOptionsMap map = ConnectOptions(address, options);
-    connection_.reset(Driver().connect(map));
-    statement_.reset(connection_->createStatement());
-  });
-}
-
-// What the client library does when TLS was asked for and the server has none depends on its
-// version: ask the session.
-DatabaseError MySqlConnection::CheckEncryption(MySqlAddress::Tls tls) {
-  if (tls == MySqlAddress::Tls::kDisabled) return {};
-  std::vector<MySqlRow> rows;
-  DatabaseError error = Query("SHOW SESSION STATUS LIKE 'Ssl_cipher'", {}, &rows);
-  if (!error.ok()) return error;
-  if (rows.size() == 1 && rows[0].size() == 2 && !rows[0][1].value_or("").empty()) return {};
-  return MySqlError(2026, "the server offers no TLS");
-}
-
-DatabaseError MySqlConnection::SetUpSession() {
-  if (DatabaseError error = Execute(kSessionVariables); !error.ok()) return error;
-  return Execute(kIsolation);
-}
-
-DatabaseError MySqlConnection::ReadServerFacts() {
-  std::vector<MySqlRow> rows;
-  if (DatabaseError error = Query(kServerFacts, {}, &rows); !error.ok()) return error;
-  if (rows.size() != 1 || !absl::SimpleAtoi(rows[0][0].value_or(""), &server_.packet_bytes_max) ||
-      !absl::SimpleAtoi(rows[0][7].value_or(""), &server_.session_id)) {
-    return MySqlError(2027, "the server did not tell its settings");
-  }
-  server_.is_mariadb = rows[0][1].value_or("").find("MariaDB") != std::string::npos;
-  server_.weak_durability = WeakDurability(rows[0]);
-  server_.name = rows[0][6].value_or("");
-  // MySQL has no such setting. A stopped process must not hold its slot for ever.
-  return server_.is_mariadb ? Execute("SET SESSION idle_transaction_timeout=60") : DatabaseError();
-}
-
-DatabaseError MySqlConnection::Execute(const std::string& sql) {
+DatabaseError ConnectorConnection::Execute(const std::string& sql) {
   return CatchMySqlErrors([&] {
     EnterDriver();
     statement_->execute(sql);
   });
 }
 
-DatabaseError MySqlConnection::Query(const std::string& sql,
-                                     absl::Span<const std::string_view> parameters,
-                                     std::vector<MySqlRow>* rows) {
+DatabaseError ConnectorConnection::Query(const std::string& sql,
+                                         absl::Span<const std::string_view> parameters,
+                                         std::vector<MySqlRow>* rows) {
   return CatchMySqlErrors([&] {
     EnterDriver();
     rows->clear();
@@ -233,7 +157,7 @@ DatabaseError MySqlConnection::Query(const std::string& sql,
   });
 }
 
-DatabaseError MySqlConnection::QueryEach(const std::string& sql, SqlSession::OnRow on_row) {
+DatabaseError ConnectorConnection::QueryEach(const std::string& sql, SqlSession::OnRow on_row) {
   return CatchMySqlErrors([&] {
     EnterDriver();
     const std::unique_ptr<sql::Statement> statement(connection_->createStatement());
@@ -244,9 +168,9 @@ DatabaseError MySqlConnection::QueryEach(const std::string& sql, SqlSession::OnR
   });
 }
 
-DatabaseError MySqlConnection::Change(const std::string& sql,
-                                      absl::Span<const std::string_view> parameters,
-                                      uint64_t* rows) {
+DatabaseError ConnectorConnection::Change(const std::string& sql,
+                                          absl::Span<const std::string_view> parameters,
+                                          uint64_t* rows) {
   return CatchMySqlErrors([&] {
     EnterDriver();
     if (parameters.empty()) {
@@ -257,12 +181,16 @@ DatabaseError MySqlConnection::Change(const std::string& sql,
   });
 }
 
-DatabaseError MySqlConnection::Prepare(const std::string& sql,
-                                       std::unique_ptr<sql::PreparedStatement>* statement) {
+DatabaseError ConnectorConnection::Prepare(const std::string& sql,
+                                           std::unique_ptr<sql::PreparedStatement>* statement) {
   return CatchMySqlErrors([&] {
     EnterDriver();
     statement->reset(connection_->prepareStatement(sql));
   });
+}
+
+std::unique_ptr<MySqlRowWriter> ConnectorConnection::MakeRowWriter(uint32_t statement_rows_max) {
+  return std::make_unique<MultiRowWriter>(*this, statement_rows_max);
 }
 
 }  // namespace batchsql

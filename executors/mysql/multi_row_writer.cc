@@ -1,4 +1,4 @@
-#include "executors/mysql/row_writer.h"
+#include "executors/mysql/multi_row_writer.h"
 
 #include <cppconn/datatype.h>
 #include <cppconn/prepared_statement.h>
@@ -8,7 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "executors/mysql/cell_text.h"
 #include "executors/mysql/errors.h"
 
@@ -17,81 +16,8 @@ namespace {
 
 // More parameters than this a statement cannot have.
 constexpr size_t kParametersMax = 65'535;
-// Larger statements are no faster, and connector, library and server each hold a copy.
-constexpr uint64_t kStatementBytesMax = 4ULL << 20U;
-// Left free in a packet for all but the parameters.
-constexpr uint64_t kPacketHeaderBytes = 1024;
-// Upper bounds of what a cell takes in a packet beside its bytes, and of a fixed-width cell.
-constexpr uint64_t kCellOverheadBytes = 12;
-constexpr uint64_t kFixedCellBytes = 40;
-// Longer strings are sent by the connector as long data, without a character set.
-constexpr size_t kLongDataBytes = 256 * 1024;
-constexpr size_t kPreparedMax = 32;
 // The connector keeps a statement's last values; more than this is given back at once.
 constexpr uint64_t kKeptValueBytesMax = 1ULL << 20U;
-
-// Hands out `ranges` piece by piece.
-class RangeCursor {
- public:
-  explicit RangeCursor(absl::Span<const RowRange> ranges) : ranges_(ranges) {}
-
-  // The next `rows` rows; valid until the next call.
-  absl::Span<const RowRange> Take(size_t rows) {
-    taken_.clear();
-    while (rows > 0) {
-      const RowRange& range = ranges_[at_];
-      const uint32_t begin = range.begin + used_;
-      const auto count = static_cast<uint32_t>(std::min<size_t>(rows, range.end - begin));
-      if (count > 0) taken_.push_back({range.block, begin, begin + count});
-      rows -= count;
-      used_ += count;
-      if (begin + count == range.end) {
-        ++at_;
-        used_ = 0;
-      }
-    }
-    return taken_;
-  }
-
- private:
-  absl::Span<const RowRange> ranges_;
-  size_t at_ = 0;
-  uint32_t used_ = 0;
-  std::vector<RowRange> taken_;
-};
-
-struct Measured {
-  std::vector<uint64_t> ends;  // running total of the rows' bytes
-  bool has_long_cell = false;
-};
-
-Measured Measure(const WritePlan& plan, absl::Span<const uint16_t> columns,
-                 absl::Span<const RowRange> ranges) {
-  Measured measured;
-  measured.ends.reserve(CountRows(ranges));
-  std::vector<size_t> variable;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (IsVariable(plan.schema->column(columns[i]).type)) variable.push_back(i);
-  }
-  const uint64_t fixed =
-      columns.size() * kCellOverheadBytes + (columns.size() - variable.size()) * kFixedCellBytes;
-  uint64_t total = 0;
-  ForEachRow(plan, columns, ranges, [&](absl::Span<const ColumnView> cells, uint32_t row) {
-    total += fixed;
-    for (const size_t i : variable) {
-      // A UUID is sent as text, a little longer than its bytes.
-      const size_t bytes = std::max<size_t>(cells[i].bytes(row).size(), kFixedCellBytes);
-      measured.has_long_cell |= bytes > kLongDataBytes;
-      total += bytes;
-    }
-    measured.ends.push_back(total);
-  });
-  return measured;
-}
-
-uint64_t BytesBetween(absl::Span<const uint64_t> ends, size_t begin, size_t rows) {
-  return ends[begin + rows - 1] - (begin == 0 ? 0 : ends[begin - 1]);
-}
 
 void BindText(sql::PreparedStatement& statement, uint32_t index, std::string_view text) {
   statement.setString(index, sql::SQLString(text.data(), text.size()));
@@ -125,44 +51,36 @@ void Bind(sql::PreparedStatement& statement, uint32_t index, const Column& colum
 
 }  // namespace
 
-size_t NextStatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t rows_max,
-                         uint64_t bytes_max) {
-  size_t rows = std::bit_floor(std::min(ends.size() - begin, rows_max));
-  while (rows > 1 && BytesBetween(ends, begin, rows) > bytes_max) rows /= 2;
-  return rows;
+size_t PowerOfTwoRows(absl::Span<const uint64_t> ends, size_t begin, size_t rows_max,
+                      uint64_t bytes_max) {
+  return std::bit_floor(FittingRows(ends, begin, rows_max, bytes_max));
 }
 
-MySqlRowWriter::MySqlRowWriter(MySqlConnection& connection, uint32_t statement_rows_max)
-    : connection_(connection), statement_rows_max_(std::max<uint32_t>(statement_rows_max, 1)) {}
+MultiRowWriter::MultiRowWriter(ConnectorConnection& connection, uint32_t statement_rows_max)
+    : MySqlRowWriter(connection.server().packet_bytes_max),
+      connection_(connection),
+      statement_rows_max_(std::max<uint32_t>(statement_rows_max, 1)) {}
 
-MySqlRowWriter::~MySqlRowWriter() = default;
+MultiRowWriter::~MultiRowWriter() = default;
 
-DatabaseError MySqlRowWriter::Write(const WritePlan& plan, absl::Span<const uint16_t> columns,
-                                    absl::Span<const RowRange> ranges) {
-  const Measured measured = Measure(plan, columns, ranges);
-  const MySqlInsert insert = MakeMySqlInsert(*plan.schema, columns, measured.has_long_cell);
-  const std::string shape = insert.Text(1);
+size_t MultiRowWriter::StatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t columns,
+                                     uint64_t bytes_max) const {
   const size_t rows_max =
-      std::min<size_t>(statement_rows_max_, kParametersMax / std::max<size_t>(columns.size(), 1));
-  const uint64_t packet_max = connection_.server().packet_bytes_max -
-                              std::min(connection_.server().packet_bytes_max, kPacketHeaderBytes);
-  RangeCursor cursor(ranges);
-  for (size_t done = 0; done < measured.ends.size();) {
-    const size_t rows =
-        NextStatementRows(measured.ends, done, rows_max, std::min(packet_max, kStatementBytesMax));
-    const uint64_t bytes = BytesBetween(measured.ends, done, rows);
-    if (bytes > packet_max) return MySqlError(1153, "");
-    sql::PreparedStatement* statement = nullptr;
-    if (DatabaseError e = Find(insert, shape, rows, &statement); !e.ok()) return e;
-    DatabaseError error = Execute(plan, columns, cursor.Take(rows), bytes, *statement);
-    if (!error.ok()) return error;
-    done += rows;
-  }
-  return {};
+      std::min<size_t>(statement_rows_max_, kParametersMax / std::max<size_t>(columns, 1));
+  return PowerOfTwoRows(ends, begin, rows_max, bytes_max);
 }
 
-DatabaseError MySqlRowWriter::Find(const MySqlInsert& insert, const std::string& shape, size_t rows,
+DatabaseError MultiRowWriter::WriteStatement(const Statement& statement) {
+  const MySqlInsert insert =
+      MakeMySqlInsert(*statement.plan.schema, statement.columns, statement.write_has_long_cell);
+  sql::PreparedStatement* prepared = nullptr;
+  if (DatabaseError e = Find(insert, statement.rows, &prepared); !e.ok()) return e;
+  return Execute(statement, *prepared);
+}
+
+DatabaseError MultiRowWriter::Find(const MySqlInsert& insert, size_t rows,
                                    sql::PreparedStatement** statement) {
+  const std::string shape = insert.Text(1);
   for (Prepared& prepared : prepared_) {
     if (prepared.rows != rows || prepared.shape != shape) continue;
     prepared.last_use = ++uses_;
@@ -182,23 +100,24 @@ DatabaseError MySqlRowWriter::Find(const MySqlInsert& insert, const std::string&
   return {};
 }
 
-DatabaseError MySqlRowWriter::Execute(const WritePlan& plan, absl::Span<const uint16_t> columns,
-                                      absl::Span<const RowRange> ranges, uint64_t bytes,
-                                      sql::PreparedStatement& statement) {
+DatabaseError MultiRowWriter::Execute(const Statement& statement,
+                                      sql::PreparedStatement& prepared) {
+  const TableSchema& schema = *statement.plan.schema;
   return CatchMySqlErrors([&] {
     uint32_t index = 0;
-    ForEachRow(plan, columns, ranges, [&](absl::Span<const ColumnView> cells, uint32_t row) {
-      for (size_t i = 0; i < columns.size(); ++i) {
-        ++index;
-        if (cells[i].state(row) == CellState::kNull) {
-          statement.setNull(index, sql::DataType::SQLNULL);
-        } else {
-          Bind(statement, index, plan.schema->column(columns[i]), cells[i], row);
-        }
-      }
-    });
-    statement.executeUpdate();
-    if (bytes > kKeptValueBytesMax) statement.clearParameters();
+    ForEachRow(statement.plan, statement.columns, statement.ranges,
+               [&](absl::Span<const ColumnView> cells, uint32_t row) {
+                 for (size_t i = 0; i < cells.size(); ++i) {
+                   ++index;
+                   if (cells[i].state(row) == CellState::kNull) {
+                     prepared.setNull(index, sql::DataType::SQLNULL);
+                   } else {
+                     Bind(prepared, index, schema.column(statement.columns[i]), cells[i], row);
+                   }
+                 }
+               });
+    prepared.executeUpdate();
+    if (statement.bytes > kKeptValueBytesMax) prepared.clearParameters();
   });
 }
 

@@ -2,30 +2,23 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "absl/types/span.h"
 #include "core/executor.h"
 #include "core/write_plan.h"
-#include "executors/mysql/connection.h"
-#include "executors/mysql/sql_text.h"
 
 namespace batchsql {
 
-// Rows of the next statement: the largest power of two that is at most `rows_max` and whose bytes,
-// by `ends` (the rows' running total), are at most `bytes_max`; one row is always allowed. Powers
-// of two, so that any number of rows needs few different prepared statements.
-size_t NextStatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t rows_max,
-                         uint64_t bytes_max);
+// Rows that fit into a statement from row `begin` on: at most `rows_max`, and at most `bytes_max`
+// by `ends`, the rows' running total; one row is always allowed.
+size_t FittingRows(absl::Span<const uint64_t> ends, size_t begin, size_t rows_max,
+                   uint64_t bytes_max);
 
-// Writes rows with prepared multi-row INSERTs, which it keeps. Belongs to one connection and must
-// end before it; used by the thread that uses the connection.
+// Writes the rows of a plan, statement by statement. Belongs to one connection and must end before
+// it; used by the thread that uses the connection.
 class MySqlRowWriter {
  public:
-  MySqlRowWriter(MySqlConnection& connection, uint32_t statement_rows_max);
-  ~MySqlRowWriter();
+  virtual ~MySqlRowWriter() = default;
   MySqlRowWriter(const MySqlRowWriter&) = delete;
   MySqlRowWriter& operator=(const MySqlRowWriter&) = delete;
 
@@ -34,24 +27,29 @@ class MySqlRowWriter {
   DatabaseError Write(const WritePlan& plan, absl::Span<const uint16_t> columns,
                       absl::Span<const RowRange> ranges);
 
- private:
-  struct Prepared {
-    std::string shape;  // the statement with one row
-    size_t rows = 0;
-    uint64_t last_use = 0;
-    std::unique_ptr<sql::PreparedStatement> statement;
+ protected:
+  // What Write writes, but for the rows of one statement.
+  struct Statement {
+    const WritePlan& plan;
+    absl::Span<const uint16_t> columns;
+    absl::Span<const RowRange> ranges;
+    size_t rows;
+    uint64_t bytes;            // at most, in the packet
+    bool write_has_long_cell;  // some cell of this Write is longer than kLongCellBytes
   };
+  static constexpr size_t kLongCellBytes = 256 * 1024;
+  // Prepared statements that a writer keeps.
+  static constexpr size_t kPreparedMax = 32;
 
-  DatabaseError Find(const MySqlInsert& insert, const std::string& shape, size_t rows,
-                     sql::PreparedStatement** statement);
-  DatabaseError Execute(const WritePlan& plan, absl::Span<const uint16_t> columns,
-                        absl::Span<const RowRange> ranges, uint64_t bytes,
-                        sql::PreparedStatement& statement);
+  explicit MySqlRowWriter(uint64_t packet_bytes_max);
 
-  MySqlConnection& connection_;
-  const uint32_t statement_rows_max_;
-  std::vector<Prepared> prepared_;
-  uint64_t uses_ = 0;
+  // How many rows, from `begin` on, the next statement takes: at least one. As FittingRows.
+  virtual size_t StatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t columns,
+                               uint64_t bytes_max) const = 0;
+  virtual DatabaseError WriteStatement(const Statement& statement) = 0;
+
+ private:
+  const uint64_t packet_bytes_max_;  // for rows
 };
 
 }  // namespace batchsql

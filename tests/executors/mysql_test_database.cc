@@ -29,11 +29,11 @@ class MySqlTestDatabase final : public TestDatabase {
     return rows;
   }
 
-  std::unique_ptr<Executor> MakeExecutor() override { return MakeMySqlExecutor({.dsn = dsn_}); }
+  std::unique_ptr<Executor> MakeExecutor() override { return MakeMySqlExecutor(Options(dsn_)); }
 
   uint16_t port() const override { return ParseMySqlDsn(dsn_)->port; }
   std::unique_ptr<Executor> MakeExecutorAt(uint16_t port) override {
-    return MakeMySqlExecutor({.dsn = WithPort(dsn_, this->port(), port)});
+    return MakeMySqlExecutor(Options(WithPort(dsn_, this->port(), port)));
   }
 
   bool KillConnections() override {
@@ -122,6 +122,12 @@ class MySqlTestDatabase final : public TestDatabase {
   bool has_deferred_constraints() const override { return false; }
 
  private:
+  // BATCHSQL_TEST_MYSQL_PORTABLE: the suite runs on what every server of the family understands.
+  static MySqlOptions Options(const std::string& dsn) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the tests sets an environment variable.
+    return {.dsn = dsn, .array_binding = std::getenv("BATCHSQL_TEST_MYSQL_PORTABLE") == nullptr};
+  }
+
   static std::string Dsn() {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the tests sets an environment variable.
     const char* dsn = std::getenv("BATCHSQL_TEST_MYSQL_DSN");

@@ -6,7 +6,7 @@
 
 #include "core/civil_time.h"
 #include "executors/mysql/cell_text.h"
-#include "executors/mysql/row_writer.h"
+#include "executors/mysql/multi_row_writer.h"
 
 namespace batchsql {
 namespace {
@@ -111,16 +111,26 @@ TEST_CASE("A UUID is written with hyphens") {
         "0123e567-e89b-12d3-a456-42661417400f");
 }
 
-TEST_CASE("Statements take a power of two of rows, within bytes") {
+TEST_CASE("Statements take as many rows as fit, and always one") {
+  const std::vector<uint64_t> ends = {10, 20, 30, 130};
+  CHECK(FittingRows(ends, 0, 100, 30) == 3);
+  CHECK(FittingRows(ends, 0, 100, 29) == 2);
+  CHECK(FittingRows(ends, 1, 100, 20) == 2);
+  CHECK(FittingRows(ends, 0, 2, 1000) == 2);
+  CHECK(FittingRows(ends, 3, 100, 5) == 1);
+  CHECK(FittingRows(ends, 0, 100, 1000) == 4);
+}
+
+TEST_CASE("Multi-row statements take a power of two of rows, within bytes") {
   std::vector<uint64_t> ends;
   for (uint64_t i = 1; i <= 100; ++i) ends.push_back(i * 10);
-  CHECK(NextStatementRows(ends, 0, 1024, 1'000'000) == 64);
-  CHECK(NextStatementRows(ends, 64, 1024, 1'000'000) == 32);
-  CHECK(NextStatementRows(ends, 99, 1024, 1'000'000) == 1);
-  CHECK(NextStatementRows(ends, 0, 20, 1'000'000) == 16);
-  CHECK(NextStatementRows(ends, 0, 1024, 100) == 8);
-  CHECK(NextStatementRows(ends, 50, 1024, 100) == 8);
-  CHECK(NextStatementRows(ends, 0, 1024, 5) == 1);
+  CHECK(PowerOfTwoRows(ends, 0, 1024, 1'000'000) == 64);
+  CHECK(PowerOfTwoRows(ends, 64, 1024, 1'000'000) == 32);
+  CHECK(PowerOfTwoRows(ends, 99, 1024, 1'000'000) == 1);
+  CHECK(PowerOfTwoRows(ends, 0, 20, 1'000'000) == 16);
+  CHECK(PowerOfTwoRows(ends, 0, 1024, 100) == 8);
+  CHECK(PowerOfTwoRows(ends, 50, 1024, 100) == 8);
+  CHECK(PowerOfTwoRows(ends, 0, 1024, 5) == 1);
 }
 
 }  // namespace

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "executors/mysql/mariadb_connection.h"
+#include "executors/mysql/row_writer.h"
+
+namespace batchsql {
+
+class ParameterArray;
+
+// Writes rows with one prepared INSERT of a single row and arrays of its parameters (MariaDB's
+// COM_STMT_BULK_EXECUTE): the server runs it as one statement, and parses nothing.
+class ArrayRowWriter final : public MySqlRowWriter {
+ public:
+  explicit ArrayRowWriter(MariaDbConnection& connection);
+  ~ArrayRowWriter() override;
+
+ private:
+  struct Prepared {
+    std::string sql;
+    uint64_t last_use = 0;
+    MariaDbStatement statement;
+  };
+
+  size_t StatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t columns,
+                       uint64_t bytes_max) const override;
+  DatabaseError WriteStatement(const Statement& statement) override;
+
+  DatabaseError Find(const std::string& sql, st_mysql_stmt** statement);
+  void Fill(const Statement& statement);
+
+  MariaDbConnection& connection_;
+  std::vector<Prepared> prepared_;
+  uint64_t uses_ = 0;
+  std::vector<ParameterArray> arrays_;  // one per column; kept for their memory
+};
+
+}  // namespace batchsql
