@@ -6,16 +6,16 @@ documents them. Grafana itself is in no package registry that the tests may use.
 """
 
 import base64
-import http.server
 import json
 import re
-import threading
 import urllib.parse
+
+import http_stand_in
 
 PASSWORD = "grafana-password"
 
 
-class GrafanaStandIn:
+class GrafanaStandIn(http_stand_in.HttpStandIn):
     """Knows one token, and one user `admin` with PASSWORD. Thread-safe enough for one client."""
 
     def __init__(self, token="grafana-token", provisioned=()):
@@ -27,48 +27,17 @@ class GrafanaStandIn:
         self.data_sources = [{"uid": "batchsql-prometheus", "name": "Prometheus", "type": "prometheus"}]
         self.broken = None                   # a status that everything is answered with
 
-    def __enter__(self):
-        stand_in = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.reply("GET")
-
-            def do_POST(self):
-                self.reply("POST")
-
-            def reply(self, method):
-                length = int(self.headers.get("Content-Length") or 0)
-                body = self.rfile.read(length).decode()
-                authorization = self.headers.get("Authorization", "")
-                stand_in.requests.append((method, self.path, authorization, body))
-                status, answer = stand_in.answer(method, self.path, authorization, body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, method, path, headers, body):
+        authorization = headers.get("Authorization", "")
+        self.requests.append((method, path, authorization, body))
+        status, document = self.call(method, path, authorization, body)
+        return status, json.dumps(document)
 
     def knows(self, authorization):
         login = base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
         return authorization in (f"Bearer {self.token}", f"Basic {login}")
 
-    def answer(self, method, path, authorization, body):
+    def call(self, method, path, authorization, body):
         if self.broken:
             return self.broken, {"message": "out of order"}
         route = urllib.parse.urlsplit(path).path

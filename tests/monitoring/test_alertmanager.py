@@ -1,14 +1,13 @@
 """A real Alertmanager with the shipped configuration, waits aside, and a webhook that listens."""
 
 import json
-import re
 import urllib.request
 
 import pytest
 
-import monitoring_files as files
 import monitoring_servers
 import processes
+import stack
 
 TOKEN = "webhook-token"
 SECONDS = 30
@@ -22,17 +21,15 @@ def webhook():
 
 
 @pytest.fixture
-def alertmanager(webhook):
-    text = (files.PROMETHEUS / "alertmanager.yml").read_text(encoding="utf-8")
-    text = text.replace("127.0.0.1:9095", webhook.address)
-    text = re.sub(r"group_wait: \w+", "group_wait: 0s", text)
-    text = re.sub(r"group_interval: \w+", "group_interval: 1s", text)
+def alertmanager(webhook, tmp_path):
+    at_once = [("alertmanager.yml", r"group_wait: \w+", "group_wait: 0s"),
+               ("alertmanager.yml", r"group_interval: \w+", "group_interval: 1s")]
     with processes.Scratch("secret") as folder:
+        folder.path.chmod(0o755)
         secret = folder.path / "token"
         secret.write_text(TOKEN, encoding="utf-8")
-        folder.path.chmod(0o755)
-        text = text.replace("/run/secrets/alertmanager-webhook-token", str(secret))
-        with monitoring_servers.AlertmanagerServer(text) as server:
+        rendered = stack.render(tmp_path / "rendered", times=1)
+        with stack.Alertmanager(rendered, at_once + stack.webhook_edits(webhook.address, secret)) as server:
             yield server
 
 

@@ -11,8 +11,7 @@ import stack
 
 @pytest.fixture
 def rendered(tmp_path):
-    client_program.run("monitoring", "render", "--shorten", "10", "--out", tmp_path / "rendered")
-    return tmp_path / "rendered"
+    return stack.render(tmp_path / "rendered")
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def test_a_backup_never_goes_over_another(rendered, tmp_path):
 
 
 def test_a_prometheus_without_its_admin_api_is_told(rendered, tmp_path):
-    with stack.Prometheus(rendered, flags=()) as prometheus:
+    with stack.Prometheus(rendered, settings=stack.BARE) as prometheus:
         _, error = back_up(prometheus, tmp_path / "backup", status=3)
         assert "admin APIs disabled" in error
 

@@ -1,10 +1,8 @@
 """`batchsql doctor`: everything healthy, and one broken setup for each check."""
 
 import contextlib
-import http.server
 import json
 import re
-import threading
 import urllib.parse
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 import client_program
 import daemon as harness
 import grafana_stand_in
+import http_stand_in
 import monitoring_files as files
 import processes
 import stack
@@ -60,13 +59,10 @@ def daemon():
 
 @pytest.fixture
 def render(tmp_path):
-    def run(*options):
-        client_program.run("monitoring", "render", "--shorten", "10", "--out", tmp_path / "rendered", *options)
-        return tmp_path / "rendered"
-    return run
+    return lambda *options: stack.render(tmp_path / "rendered", *options)
 
 
-class Answers(contextlib.AbstractContextManager):
+class Answers(http_stand_in.HttpStandIn):
     """An HTTP server that answers what it is told: path → text, or a function of the query that makes it.
 
     Any other path is answered 404. `date` is the header that every answer has, when it is given.
@@ -75,34 +71,14 @@ class Answers(contextlib.AbstractContextManager):
     def __init__(self, answers):
         self.answers = answers
 
-    def __enter__(self):
-        answers = self.answers
+    def answer(self, method, path, headers, body):
+        url = urllib.parse.urlsplit(path)
+        text = self.answers.get(url.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        return (404, "") if text is None else (200, text(query) if callable(text) else text)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def date_time_string(self, timestamp=None):
-                return answers.get("date") or super().date_time_string(timestamp)
-
-            def do_GET(self):
-                url = urllib.parse.urlsplit(self.path)
-                text = answers.get(url.path)
-                query = dict(urllib.parse.parse_qsl(url.query))
-                data = (text(query) if callable(text) else text or "").encode()
-                self.send_response(200 if text is not None else 404)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+    def date(self):
+        return self.answers.get("date")
 
 
 def copied_metrics(daemon, pattern, replacement):
@@ -123,7 +99,7 @@ def test_everything_that_is_well_is_ok(daemon, render, tmp_path):
         manager = running.enter_context(stack.Alertmanager(rendered, edits=[RECEIVER]))
         prometheus = running.enter_context(
             stack.Prometheus(render("--target", daemon.http_url.removeprefix("http://"), "--alertmanager",
-                                    stack.address_of(manager))))
+                                    manager.address)))
         prometheus.wait_for("batchsql_queue_rows")
         manager.wait_for("BatchSQLWatchdog")
         found = examine("--server", daemon.grpc_address, "--metrics-url", daemon.http_url + "/metrics",
@@ -270,7 +246,7 @@ def test_a_prometheus_that_is_set_up_wrong_is_seen(daemon, render, edits, proble
 
 
 def test_a_prometheus_whose_retention_was_forgotten_is_seen(render):
-    with stack.Prometheus(render(), flags=()) as prometheus:
+    with stack.Prometheus(render(), settings=stack.BARE) as prometheus:
         assert_problem(examine("--prometheus-url", prometheus.url, status=1), "prometheus.retention", "15 days")
 
 

@@ -29,7 +29,7 @@ def install(grafana, *options, status=0):
 def test_the_stand_in_refuses_a_bare_dashboard_as_grafana_does():
     bare = json.dumps(files.dashboards()["batchsql-overview"])
     with grafana_stand_in.GrafanaStandIn() as grafana:
-        status, _ = grafana.answer("POST", "/api/dashboards/db", "Bearer grafana-token", bare)
+        status, _ = grafana.call("POST", "/api/dashboards/db", "Bearer grafana-token", bare)
     assert status == 400 and not grafana.dashboards
 
 

@@ -1,7 +1,7 @@
 """The running stack: daemon, PostgreSQL, SQLite, Prometheus, Alertmanager and a webhook.
 
 Every query and every panel shows data; alerts fire when they must, arrive, and resolve; an idle
-system and a trickle fire none. Times are a tenth or less of the shipped ones (drill.py).
+system and a trickle fire none. Times are a tenth or less of the shipped ones.
 """
 
 import contextlib
@@ -16,13 +16,15 @@ import pytest
 import client as api
 import daemon as harness
 import databases
-import drill
 import metric_names
 import monitoring_files as files
 import monitoring_servers
 import processes
+import stack as servers
 
 TIMES = 15  # shorter than shipped
+TOKEN = "drill-token"
+EACH_SECOND = ("prometheus.yml", r"(scrape_\w+): 3s", r"\1: 1s")
 CHECKED = "id {id} NOT NULL PRIMARY KEY, n {id} NOT NULL CHECK (n < 100)"
 ALWAYS = "BatchSQLWatchdog"
 # Of an outage while rows come in: the first at once, the others while it lasts.
@@ -47,15 +49,16 @@ class Stack:
         self.hook = stack.enter_context(monitoring_servers.Webhook())
         folder = stack.enter_context(processes.Scratch("rules")).path
         folder.chmod(0o755)
-        self.manager = stack.enter_context(
-            monitoring_servers.AlertmanagerServer(drill.alertmanager(self.hook.address, folder, TIMES)))
-        drill.write_rules(folder, TIMES)
-        self.prometheus = stack.enter_context(monitoring_servers.PrometheusServer(
-            drill.prometheus(folder, self.daemon, self.manager),
-            {"rules.alert.resend-delay": "1s"}))
+        (folder / "token").write_text(TOKEN, encoding="utf-8")
+        rendered = servers.render(folder / "rendered", times=TIMES)
+        self.manager = stack.enter_context(servers.Alertmanager(
+            rendered, servers.webhook_edits(self.hook.address, folder / "token")))
+        servers.render(rendered, "--target", self.daemon.http_url.removeprefix("http://"),
+                       "--alertmanager", self.manager.address, times=TIMES)
+        self.prometheus = stack.enter_context(servers.Prometheus(rendered, [EACH_SECOND]))
         self._next = {"pg": 1, "lite": 1}
         # Prometheus takes its first targets up after 5 s: too late for a shortened `for`.
-        processes.wait_until(lambda: self.prometheus.query("up"), 30, "the first scrape")
+        processes.wait_until(lambda: self.prometheus.query('up{job="batchsql"}'), 30, "the first scrape")
         self.wait_until_quiet()
 
     def write(self, target, rows, bad=0, ack=api.JOURNAL):
@@ -218,4 +221,4 @@ def test_a_stopped_database_fires_its_alerts_and_they_resolve(stack):
 
 def test_the_webhook_is_given_the_secret_from_its_file(stack):
     stack.wait_until_told(ALWAYS, "firing")
-    assert {authorization for _, authorization, _ in stack.hook.messages()} == {f"Bearer {drill.TOKEN}"}
+    assert {authorization for _, authorization, _ in stack.hook.messages()} == {f"Bearer {TOKEN}"}

@@ -3,20 +3,19 @@
     with PrometheusServer(configuration) as server:
         server.query("up")      # [(labels, value)]
 
-`configuration` is YAML; {port} in it becomes the server's own port. Files that it names must be
-there under absolute paths.
+`configuration` is YAML; {port} in it becomes the server's own port. Files that it names are there
+under absolute paths, or are given as `files`, texts by name, which are put beside it.
 """
 
-import http.server
 import json
 import queue
 import re
 import signal
-import threading
 import urllib.error
 import urllib.parse
 
 import daemon
+import http_stand_in
 import servers
 import templates
 
@@ -24,8 +23,8 @@ import templates
 class MonitoringServer(servers.DatabaseServer):
     """What both programs have in common: one configuration file, flags, a page that says ready.
 
-    `settings` are flags without their dashes; True for one that takes no value. Not for use by
-    several threads.
+    `settings` are flags without their dashes; True for one that takes no value, None for one of the
+    harness's that is left out. Not for use by several threads.
     """
 
     program = ""
@@ -33,13 +32,18 @@ class MonitoringServer(servers.DatabaseServer):
     users = ("prometheus",)
     port_lost = re.compile("address already in use")
 
-    def __init__(self, configuration, settings=None):
+    def __init__(self, configuration, settings=None, files=None):
         super().__init__({**self.flags, **(settings or {})})
         self.configuration = configuration
+        self.files = dict(files or {})
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}"
 
     def get(self, path, **parameters):
         """The JSON that a GET of a path is answered with."""
@@ -56,13 +60,14 @@ class MonitoringServer(servers.DatabaseServer):
         self._initialise_with(["mkdir", data])
 
     def _command(self):
-        configuration = self._scratch.path / f"{self.kind}.yml"
+        configuration = f"{self.kind}.yml"
         text = self.configuration.replace("{port}", str(self.port))
-        configuration.write_text(text, encoding="utf-8")
-        settings = {"config.file": configuration, "web.listen-address": f"127.0.0.1:{self.port}",
-                    **self._folders(), **self.settings}
+        for name, content in {**self.files, configuration: text}.items():
+            (self._scratch.path / name).write_text(content, encoding="utf-8")
+        settings = {"config.file": self._scratch.path / configuration,
+                    "web.listen-address": self.address, **self._folders(), **self.settings}
         return [self.program, *(f"--{name}" if value is True else f"--{name}={value}"
-                                for name, value in settings.items())]
+                                for name, value in settings.items() if value is not None)]
 
     def _folders(self):
         raise NotImplementedError
@@ -112,37 +117,18 @@ class AlertmanagerServer(MonitoringServer):
         return {"storage.path": self.data}
 
 
-class Webhook:
-    """A receiver of Alertmanager's notifications at `address`. Thread-safe."""
+class Webhook(http_stand_in.HttpStandIn):
+    """A receiver of Alertmanager's notifications. Thread-safe."""
 
-    def __enter__(self):
+    def __init__(self):
         self._heard = queue.Queue()
         self._messages = []
-        hook = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                message = (self.path, self.headers["Authorization"], body)
-                hook._messages.append(message)
-                hook._heard.put(message)
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, method, path, headers, body):
+        message = (path, headers["Authorization"], json.loads(body))
+        self._messages.append(message)
+        self._heard.put(message)
+        return 200, ""
 
     def next(self, seconds=30):
         """(path, authorization, body) of the oldest notification that was not asked for yet."""
