@@ -1,6 +1,6 @@
 # What every target of the project has in common.
 
-# batchsql_options: warnings, sanitizers and the include root; linked by every target of ours.
+# batchsql_options: warnings, sanitizers, coverage and the include root; linked by every target of ours.
 add_library(batchsql_options INTERFACE)
 target_include_directories(batchsql_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_options(batchsql_options INTERFACE -Wall -Wextra -Wpedantic -Werror)
@@ -8,6 +8,11 @@ if(BATCHSQL_SANITIZE)
   target_compile_options(batchsql_options INTERFACE
     -fsanitize=${BATCHSQL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(batchsql_options INTERFACE -fsanitize=${BATCHSQL_SANITIZE})
+endif()
+if(BATCHSQL_COVERAGE)
+  # Atomic: counts that threads lose would make lines that ran look as if they had not.
+  target_compile_options(batchsql_options INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(batchsql_options INTERFACE --coverage)
 endif()
 if(BATCHSQL_TEST_FAULTS)
   target_compile_definitions(batchsql_options INTERFACE BATCHSQL_TEST_FAULTS)
