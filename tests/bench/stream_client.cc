@@ -1,6 +1,7 @@
-// Sends the rows of a workload file over one gRPC stream, level DATABASE, as fast as they are
-// taken. The messages are encoded before the clock starts; it stops when the last one is
-// acknowledged. Prints `rows=… seconds=…`.
+// Sends the rows of a workload file over gRPC streams, as fast as they are taken or at a given
+// rate. The messages are encoded before the clock starts; it stops when the last one is
+// acknowledged. Prints `rows=… seconds=… p50_ms=… p99_ms=…`; the latencies are from the time that a
+// message was due to its acknowledgement.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -8,166 +9,152 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <map>
+#include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
-#include "batchsql/v1/ingest.pb.h"
-#include "core/civil_time.h"
-#include "core/mutex.h"
-#include "tests/bench/workload_file.h"
+#include "absl/strings/str_cat.h"
+#include "tests/bench/percentile.h"
+#include "tests/bench/requests.h"
+#include "tests/bench/stream_sender.h"
 
 namespace batchsql::bench {
 namespace {
 
-constexpr char kMethod[] = "/batchsql.v1.Ingest/WriteStream";
-const char* const kColumns[] = {"id", "ts", "user_id", "name", "amount", "payload"};
+using Clock = std::chrono::steady_clock;
 
-void AddRow(const WorkloadRow& row, v1::Rows* rows) {
-  v1::Row* const cells = rows->add_rows();
-  cells->add_values()->set_int_value(row.id);
-  cells->add_values()->set_timestamp_us(*ParseTimestamp(row.ts));
-  cells->add_values()->set_int_value(row.user_id);
-  cells->add_values()->set_text_value(row.name);
-  cells->add_values()->set_double_value(row.amount);
-  cells->add_values()->set_text_value(row.payload);
-}
-
-void AddText(const std::string& text, v1::Blobs* blobs) {
-  blobs->mutable_data()->append(text);
-  blobs->add_ends(static_cast<uint32_t>(blobs->data().size()));
-}
-
-void AddToColumns(const WorkloadRow& row, v1::Columns* columns) {
-  columns->set_row_count(columns->row_count() + 1);
-  columns->mutable_columns(0)->mutable_ints()->add_values(row.id);
-  columns->mutable_columns(1)->mutable_timestamps_us()->add_values(*ParseTimestamp(row.ts));
-  columns->mutable_columns(2)->mutable_ints()->add_values(row.user_id);
-  AddText(row.name, columns->mutable_columns(3)->mutable_texts());
-  columns->mutable_columns(4)->mutable_doubles()->add_values(row.amount);
-  AddText(row.payload, columns->mutable_columns(5)->mutable_texts());
-}
-
-grpc::ByteBuffer Encode(const std::vector<WorkloadRow>& rows, size_t begin, size_t end,
-                        const std::string& table, bool columns) {
-  v1::WriteStreamRequest request;
-  if (begin == 0) {
-    request.set_table(table);
-    request.set_ack(v1::ACK_LEVEL_DATABASE);
-  }
-  for (const char* name : kColumns) {
-    if (columns) {
-      request.mutable_columns()->add_columns()->set_name(name);
-    } else {
-      request.mutable_rows()->add_columns(name);
-    }
-  }
-  for (size_t i = begin; i < end; ++i) {
-    if (columns) {
-      AddToColumns(rows[i], request.mutable_columns());
-    } else {
-      AddRow(rows[i], request.mutable_rows());
-    }
-  }
-  const grpc::Slice slice(request.SerializeAsString());
-  return grpc::ByteBuffer(&slice, 1);
-}
-
-// Writes message after message and waits until all are committed. Called by gRPC's threads; the
-// main thread waits in Wait.
-class Sender : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
- public:
-  explicit Sender(std::vector<grpc::ByteBuffer> messages) : messages_(std::move(messages)) {}
-
-  void Start() {
-    StartRead(&received_);
-    StartWrite(&messages_[0]);
-    StartCall();
-  }
-
-  void OnWriteDone(bool ok) override {
-    if (!ok) return;
-    if (++sent_ < messages_.size()) {
-      StartWrite(&messages_[sent_]);
-    } else {
-      StartWritesDone();
-    }
-  }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    grpc::Slice slice;
-    v1::WriteStreamResponse response;
-    if (received_.DumpToSingleSlice(&slice).ok() &&
-        response.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
-      rows_committed_ = response.rows_committed();
-    }
-    StartRead(&received_);
-  }
-
-  void OnDone(const grpc::Status& status) override {
-    MutexLock lock(mutex_);
-    status_ = status;
-    done_ = true;
-    finished_.NotifyAll();
-  }
-
-  grpc::Status Wait() {
-    MutexLock lock(mutex_);
-    while (!done_) finished_.Wait(mutex_);
-    return status_;
-  }
-
-  uint64_t rows_committed() const { return rows_committed_; }
-
- private:
-  std::vector<grpc::ByteBuffer> messages_;
-  size_t sent_ = 0;
-  grpc::ByteBuffer received_;
-  uint64_t rows_committed_ = 0;
-  Mutex mutex_;
-  CondVar finished_;
-  bool done_ ABSL_GUARDED_BY(mutex_) = false;
-  grpc::Status status_ ABSL_GUARDED_BY(mutex_);
-};
-
-int Main(int argc, char** argv) {
+struct Options {
   std::string server = "127.0.0.1:50051";
   std::string table = "events";
   std::string file;
-  std::string form = "rows";
+  RequestForm form = RequestForm::kRows;
+  v1::AckLevel ack = v1::ACK_LEVEL_DATABASE;
   size_t rows_per_message = 1000;
-  CLI::App app("sends a workload file over one gRPC stream");
-  app.add_option("--server", server);
-  app.add_option("--table", table);
-  app.add_option("--form", form)->check(CLI::IsMember({"rows", "columns"}));
-  app.add_option("--rows-per-message", rows_per_message)->check(CLI::PositiveNumber);
-  app.add_option("file", file)->required();
-  CLI11_PARSE(app, argc, argv);
+  size_t streams = 1;
+  size_t channels = 1;
+  size_t tables = 1;
+  size_t unacknowledged_max = SIZE_MAX;
+  double rows_per_second = 0;
+};
 
-  const std::vector<WorkloadRow> rows = ReadWorkloadFile(file);
-  std::vector<grpc::ByteBuffer> messages;
-  for (size_t begin = 0; begin < rows.size(); begin += rows_per_message) {
-    const size_t end = std::min(rows.size(), begin + rows_per_message);
-    messages.push_back(Encode(rows, begin, end, table, form == "columns"));
+void Declare(CLI::App& app, Options* options) {
+  static const std::map<std::string, RequestForm> kForms = {{"rows", RequestForm::kRows},
+                                                            {"columns", RequestForm::kColumns}};
+  static const std::map<std::string, v1::AckLevel> kLevels = {{"memory", v1::ACK_LEVEL_MEMORY},
+                                                              {"journal", v1::ACK_LEVEL_JOURNAL},
+                                                              {"database", v1::ACK_LEVEL_DATABASE}};
+  app.add_option("--server", options->server);
+  app.add_option("--table", options->table);
+  app.add_option("--form", options->form)->transform(CLI::CheckedTransformer(kForms));
+  app.add_option("--ack", options->ack)->transform(CLI::CheckedTransformer(kLevels));
+  app.add_option("--rows-per-message", options->rows_per_message)->check(CLI::PositiveNumber);
+  app.add_option("--streams", options->streams)->check(CLI::PositiveNumber);
+  app.add_option("--channels", options->channels, "connections that the streams share")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--tables", options->tables, "more than one: NAME_0, NAME_1 …, streams in turn")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--unacknowledged-max", options->unacknowledged_max, "messages of one stream")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--rows-per-second", options->rows_per_second, "0: as fast as they are taken");
+  app.add_option("file", options->file)->required();
+}
+
+using Messages = std::vector<grpc::ByteBuffer>;
+
+// Deals the rows out, message by message, to one stream after the other.
+std::vector<Messages> EncodeAll(const Options& options, const std::vector<WorkloadRow>& rows) {
+  std::vector<Messages> streams(options.streams);
+  size_t next = 0;
+  for (size_t begin = 0; begin < rows.size(); begin += options.rows_per_message) {
+    const size_t stream = next++ % options.streams;
+    const bool is_first = streams[stream].empty();
+    const std::string table = options.tables == 1
+                                  ? options.table
+                                  : absl::StrCat(options.table, "_", stream % options.tables);
+    const auto part = absl::MakeConstSpan(rows).subspan(begin, options.rows_per_message);
+    streams[stream].push_back(
+        ToBuffer(EncodeRequest(part, options.form, is_first ? table : "",
+                               is_first ? options.ack : v1::ACK_LEVEL_UNSPECIFIED)));
   }
-  grpc::GenericStub stub(grpc::CreateChannel(server, grpc::InsecureChannelCredentials()));
-  grpc::ClientContext context;
-  context.set_wait_for_ready(true);
-  Sender sender(std::move(messages));
-  stub.PrepareBidiStreamingCall(&context, kMethod, {}, &sender);
-  const auto begun = std::chrono::steady_clock::now();
-  sender.Start();
-  const grpc::Status status = sender.Wait();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
-  if (!status.ok() || sender.rows_committed() != rows.size()) {
-    (void)std::fprintf(stderr, "stream ended: code %d %s; %llu of %zu rows committed\n",
-                       status.error_code(), status.error_message().c_str(),
-                       static_cast<unsigned long long>(sender.rows_committed()), rows.size());
+  std::erase_if(streams, [](const Messages& messages) { return messages.empty(); });
+  return streams;
+}
+
+// Offers one message after the other when it is due, whether or not earlier ones were answered.
+void OfferAtRate(const Options& options, size_t messages,
+                 const std::vector<std::unique_ptr<StreamSender>>& senders) {
+  const std::chrono::duration<double> apart(static_cast<double>(options.rows_per_message) /
+                                            options.rows_per_second);
+  const Clock::time_point begun = Clock::now();
+  for (size_t i = 0; i < messages; ++i) {
+    const Clock::time_point due =
+        begun + std::chrono::duration_cast<Clock::duration>(apart * static_cast<double>(i));
+    std::this_thread::sleep_until(due);
+    senders[i % senders.size()]->Offer(due);
+  }
+}
+
+grpc::GenericStub ConnectOnItsOwn(const std::string& server, size_t number) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt("batchsql.bench.channel", static_cast<int>(number));  // not to share it
+  return grpc::GenericStub(
+      grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments));
+}
+
+// 0 where everything was acknowledged; prints what was not.
+int Report(const Options& options, size_t rows, Clock::time_point begun,
+           const std::vector<std::unique_ptr<StreamSender>>& senders) {
+  uint64_t committed = 0;
+  bool complete = true;
+  std::vector<double> latencies;
+  for (const auto& sender : senders) {
+    const grpc::Status status = sender->Wait();
+    complete = complete && status.ok() && sender->complete();
+    committed += sender->rows_committed();
+    if (!status.ok()) {
+      (void)std::fprintf(stderr, "stream ended: code %d %s\n", status.error_code(),
+                         status.error_message().c_str());
+    }
+    latencies.insert(latencies.end(), sender->latencies_ms().begin(), sender->latencies_ms().end());
+  }
+  const std::chrono::duration<double> seconds = Clock::now() - begun;
+  if (!complete || (options.ack == v1::ACK_LEVEL_DATABASE && committed != rows)) {
+    (void)std::fprintf(stderr, "%llu of %zu rows committed\n",
+                       static_cast<unsigned long long>(committed), rows);
     return 1;
   }
-  (void)std::printf("rows=%zu seconds=%.3f\n", rows.size(), seconds.count());
+  (void)std::printf("rows=%zu seconds=%.3f p50_ms=%.3f p99_ms=%.3f\n", rows, seconds.count(),
+                    Percentile(latencies, 0.5), Percentile(latencies, 0.99));
   return 0;
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  CLI::App app("sends a workload file over gRPC streams");
+  Declare(app, &options);
+  CLI11_PARSE(app, argc, argv);
+
+  const std::vector<WorkloadRow> rows = ReadWorkloadFile(options.file);
+  std::vector<grpc::GenericStub> stubs;
+  for (size_t i = 0; i < options.channels; ++i) stubs.push_back(ConnectOnItsOwn(options.server, i));
+  std::vector<std::unique_ptr<StreamSender>> senders;
+  size_t messages = 0;
+  for (Messages& stream : EncodeAll(options, rows)) {
+    messages += stream.size();
+    senders.push_back(
+        std::make_unique<StreamSender>(std::move(stream), options.unacknowledged_max, options.ack));
+  }
+  const Clock::time_point begun = Clock::now();
+  for (size_t i = 0; i < senders.size(); ++i) senders[i]->Start(stubs[i % stubs.size()]);
+  if (options.rows_per_second > 0) {
+    OfferAtRate(options, messages, senders);
+  } else {
+    for (const auto& sender : senders) sender->OfferAll();
+  }
+  return Report(options, rows.size(), begun, senders);
 }
 
 }  // namespace

@@ -1,0 +1,94 @@
+"""The two sides of a line: each function makes one run and returns the seconds that it took.
+
+A side gets (target, workload, rows): a database with a fresh table, and the rows to put into it.
+"""
+
+import subprocess
+import time
+
+from daemon import Daemon, program
+from programs import Failed, printed, run
+
+
+def configuration(target, connections, table="", limits=""):
+    """One target, and one rule for all its tables; `table` and `limits` are further keys in YAML."""
+    keys = f", {table}" if table else ""
+    return (f"targets: [{{name: bench, kind: {target.kind}, dsn: '{target.dsn}', "
+            f"connections_max: {connections}}}]\n"
+            f"tables: [{{name: '*', target: bench{keys}}}]\n" + (f"limits: {{{limits}}}\n" if limits else ""))
+
+
+def stop(daemon):
+    if daemon.stop() != 0:
+        raise Failed(f"the daemon did not stop cleanly:\n{daemon.log_text[-2000:]}")
+
+
+def seconds_of(command):
+    return float(printed(run(command), "seconds"))
+
+
+def stream(*arguments, connections=1, table=""):
+    """Through the daemon, by bench_stream_client with these arguments."""
+    def side(target, workload, rows):
+        with Daemon(configuration(target, connections, table)) as daemon:
+            seconds = seconds_of([program("bench_stream_client"), "--server", daemon.grpc_address,
+                                  *arguments, workload.file(rows)])
+            stop(daemon)
+        return seconds
+    return side
+
+
+def unary(in_flight=64):
+    """Through the daemon, one row a call."""
+    def side(target, workload, rows):
+        with Daemon(configuration(target, connections=8)) as daemon:
+            seconds = seconds_of([program("bench_unary_client"), "--server", daemon.grpc_address,
+                                  "--in-flight", in_flight, workload.file(rows)])
+            stop(daemon)
+        return seconds
+    return side
+
+
+def load():
+    """Through the daemon, by `batchsql load`; from its start to its end, as psql is measured."""
+    def side(target, workload, rows):
+        file = workload.file(rows)
+        with Daemon(configuration(target, connections=1)) as daemon:
+            begun = time.monotonic()
+            run([program("batchsql"), "load", file, "--table", "events", "--server", daemon.grpc_address])
+            seconds = time.monotonic() - begun
+            stop(daemon)
+        return seconds
+    return side
+
+
+def by_hand(target, workload, rows):
+    """The database's own client."""
+    return target.load_by_hand(workload.file(rows))
+
+
+def copy_loader(*options):
+    def side(target, workload, rows):
+        return seconds_of([program("bench_copy_loader"), *options, target.dsn, workload.file(rows)])
+    return side
+
+
+def direct_writers(connections=64):
+    def side(target, workload, rows):
+        return seconds_of([program("bench_direct_writers"), "--connections", connections, target.dsn,
+                           workload.file(rows)])
+    return side
+
+
+def empty_calls(in_flight=64):
+    """As many unary calls that do nothing. Writes no row."""
+    def side(_, workload, rows):
+        with subprocess.Popen([program("bench_empty_server")], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as server:
+            address = f"127.0.0.1:{printed(server.stdout.readline(), 'port')}"
+            try:
+                return seconds_of([program("bench_unary_client"), "--empty", "--server", address,
+                                   "--in-flight", in_flight, workload.file(rows)])
+            finally:
+                server.stdin.close()
+    return side
