@@ -95,8 +95,9 @@ std::string DescribeTable(const TableOptions& table, const Options& options) {
   if (table.exclusive) {
     absl::StrAppend(&text, "    nobody else writes to it: an audit compares the rows' contents\n");
   }
-  absl::StrAppend(&text, "    a batch closes at ", batch.rows_max, " rows, ",
-                  Bytes(batch.bytes_max), " or ", batch.linger_ms, " ms\n");
+  const char* const up_to = batch.tuned ? "up to " : "";
+  absl::StrAppend(&text, "    a batch closes at ", up_to, batch.rows_max, " rows, ",
+                  Bytes(batch.bytes_max), " or ", up_to, batch.linger_ms, " ms\n");
   return text;
 }
 

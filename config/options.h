@@ -71,7 +71,8 @@ enum class ProducersKind : uint8_t { kJournal, kTarget };
 
 // When a batch is closed: whichever comes first.
 struct BatchOptions {
-  uint32_t rows_max = 10'000;
+  bool tuned = true;  // rows_max and linger_ms are found by the daemon; these are the most it takes
+  uint32_t rows_max = 100'000;
   uint64_t bytes_max = 8 * kMiB;  // less where limits.memory_bytes_max is less
   uint32_t linger_ms = 20;        // age of its oldest row; 0: as soon as there is a row
   bool operator==(const BatchOptions&) const = default;

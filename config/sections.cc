@@ -13,6 +13,8 @@ namespace batchsql {
 namespace {
 
 constexpr uint64_t kHourMs = 3'600'000;
+// Rows of a batch where its size is not found by the daemon, and not set.
+constexpr uint32_t kFixedBatchRows = 10'000;
 
 // `port` counts more than what is read.
 void ReadListen(Reader& root, const std::string& section, std::optional<uint16_t> port,
@@ -116,11 +118,16 @@ void ReadLog(Reader& root, LogOptions* log) {
 
 void ReadBatch(Reader& table, const LimitOptions& limits, BatchOptions* batch) {
   Reader reader = table.Section("batch");
-  reader.ReadInteger("rows_max", &batch->rows_max, {1, 1'000'000, "rows"});
+  const bool is_sized = reader.ReadInteger("rows_max", &batch->rows_max, {1, 1'000'000, "rows"});
   ReadBounded(reader, "bytes_max", &batch->bytes_max, "limits.memory_bytes_max",
               limits.memory_bytes_max);
-  reader.ReadInteger("linger_ms", &batch->linger_ms, {0, kHourMs, "milliseconds"});
+  const bool is_timed =
+      reader.ReadInteger("linger_ms", &batch->linger_ms, {0, kHourMs, "milliseconds"});
   reader.RefuseOthers();
+  // Who sets a size or a time wants that one.
+  batch->tuned = !is_sized && !is_timed;
+  table.ReadChoice<bool>("batching", &batch->tuned, {{"auto", true}, {"fixed", false}});
+  if (!batch->tuned && !is_sized) batch->rows_max = kFixedBatchRows;
 }
 
 void ReadColumns(Reader& reader, const std::string& key, std::vector<std::string>* columns) {

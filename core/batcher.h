@@ -29,6 +29,7 @@ struct BatchLimits {
   uint64_t rows_max = 10'000;
   uint64_t bytes_max = uint64_t{8} << 20;
   Duration linger = std::chrono::milliseconds(20);
+  bool tuned = false;  // rows_max and linger are found by a BatchTuner; these are the most it takes
 
   bool operator==(const BatchLimits&) const = default;
 };
@@ -38,6 +39,13 @@ struct BatchLimits {
 class Batcher {
  public:
   explicit Batcher(const BatchLimits& limits) : limits_(limits) {}
+
+  // From now on.
+  void SetLimits(uint64_t rows_max, Duration linger) {
+    limits_.rows_max = rows_max;
+    limits_.linger = linger;
+  }
+  const BatchLimits& limits() const { return limits_; }
 
   void Add(QueuedBlock block);
   // Puts blocks back in front, as the next to be taken.
@@ -63,7 +71,7 @@ class Batcher {
   std::optional<Lsn> lowest_lsn() const;
 
  private:
-  const BatchLimits limits_;
+  BatchLimits limits_;
   std::deque<QueuedBlock> queue_;
   uint64_t rows_ = 0;
   uint64_t bytes_ = 0;

@@ -45,6 +45,10 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
       ledger_file_(std::move(ledger)),
       id_(options_.id),
       batcher_(options_.batch) {
+  if (options_.batch.tuned) {
+    tuner_.emplace(options_.batch);
+    batcher_.SetLimits(tuner_->rows_max(), tuner_->linger());
+  }
   if (!journal.ok()) {
     StopFor(journal.status(), KindOfFileError(journal.status()));
     return;
@@ -125,6 +129,8 @@ PipelineStatus Pipeline::status() const {
   status.queued_rows = batcher_.rows() + flushing_rows_ + syncing_rows_ + left_rows_;
   status.queued_bytes = batcher_.bytes() + flushing_bytes_;
   status.inflight_flushes = flushing_;
+  status.batch_rows_target = batcher_.limits().rows_max;
+  status.batch_linger = batcher_.limits().linger;
   status.oldest_age = OldestAge();
   status.journal_error = journal.error;
   status.journal_bytes = journal.bytes;

@@ -15,6 +15,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "core/audit.h"
+#include "core/batch_tuner.h"
 #include "core/batcher.h"
 #include "core/claim.h"
 #include "core/clock.h"
@@ -83,6 +84,8 @@ struct PipelineStatus {
   RowsByReason rejected_by_reason{};
   RowsByReason dead_lettered_by_reason{};
   uint32_t inflight_flushes = 0;
+  uint64_t batch_rows_target = 0;  // at which a batch closes now
+  Duration batch_linger{};         // after which a batch closes now
   Duration oldest_age{};  // since the oldest row that is not committed was accepted; 0: none waits
   uint64_t journal_bytes = 0;
   uint32_t journal_segments = 0;
@@ -326,6 +329,7 @@ class Pipeline {
   void RecoverLedger(const IntakeTotals& journaled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   IntakeTotals CountIntake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AdoptTotals(bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Tune(const Flush& flush, const WriteOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountEnded(uint64_t committed, uint64_t others) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<uint64_t> LiveMinutes(absl::Span<const uint64_t> letter_ids) const;
   void Forgive(absl::Span<const uint64_t> minutes);
@@ -388,6 +392,7 @@ class Pipeline {
   mutable Mutex mutex_;
   CondVar wake_;
   Batcher batcher_ ABSL_GUARDED_BY(mutex_);
+  std::optional<BatchTuner> tuner_ ABSL_GUARDED_BY(mutex_);  // steers batcher_
   std::deque<OpenRequest> opens_ ABSL_GUARDED_BY(mutex_);
   Schema schema_ ABSL_GUARDED_BY(mutex_);
   PipelineStatus status_ ABSL_GUARDED_BY(mutex_);

@@ -35,6 +35,8 @@ class PipelineFamilies {
     queue_bytes_.Add(labels, status.queued_bytes);
     oldest_.Add(labels, std::chrono::duration<double>(status.oldest_age).count());
     inflight_.Add(labels, status.inflight_flushes);
+    batch_rows_.Add(labels, status.batch_rows_target);
+    batch_linger_.Add(labels, std::chrono::duration<double>(status.batch_linger).count());
     for (const PipelineState state : kPipelineStates) {
       state_.Add(With(labels, "state", PipelineStateName(state)), status.state == state ? 1 : 0);
     }
@@ -107,6 +109,10 @@ class PipelineFamilies {
   Family oldest_{Kind::kGauge, "batchsql_oldest_unflushed_row_age_seconds",
                  "Time since the oldest row that is not committed was accepted; 0: none waits."};
   Family inflight_{Kind::kGauge, "batchsql_inflight_flushes", "Flushes under way."};
+  Family batch_rows_{Kind::kGauge, "batchsql_batch_target_rows",
+                     "Rows at which a batch closes: configured, or found by batching: auto."};
+  Family batch_linger_{Kind::kGauge, "batchsql_batch_linger_seconds",
+                       "Age at which a batch closes: configured, or found by batching: auto."};
   Family state_{Kind::kGauge, "batchsql_pipeline_state",
                 "1 for the state that the pipeline is in, 0 for the others."};
   Family at_least_once_{Kind::kGauge, "batchsql_pipeline_at_least_once",

@@ -265,6 +265,7 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
       trim = TrimmableLsn();
     }
     CountEnded(committed, refused);
+    Tune(flush, outcome);
     // Together: a repeated request that finds the rows committed is told what was refused of them.
     for (const QueuedBlock& block : batch.blocks) {
       if (block.answer.producer_id.empty() || block.refused.empty()) continue;
@@ -278,6 +279,16 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
   if (letters_ != nullptr && letters_->in_target()) ForgetReplays(batch);
   AnswerCommitted(batch);
   if (journal_ != nullptr) journal_->Trim(trim);
+}
+
+// What retries and refused rows cost says nothing about the size of a batch.
+void Pipeline::Tune(const Flush& flush, const WriteOutcome& outcome) {
+  if (!tuner_.has_value()) return;
+  const bool undisturbed = flush.failures == 0 && flush.unknown_errors == 0 && outcome.error.ok() &&
+                           outcome.failures.empty();
+  tuner_->Committed(
+      {flush.batch.rows, flush.batch.bytes, undisturbed, flush.started, clock_->Now()});
+  batcher_.SetLimits(tuner_->rows_max(), tuner_->linger());
 }
 
 void Pipeline::ObserveCommit(const Batch& batch) {

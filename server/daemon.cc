@@ -67,7 +67,7 @@ Ingestor::TableRule MakeRule(const Options& options, const TableOptions& table) 
   rule.options.create_missing = table.create == CreateTables::kMissing;
   rule.options.add_columns = table.evolve == EvolveTables::kAddColumns;
   rule.options.batch = {table.batch.rows_max, table.batch.bytes_max,
-                        std::chrono::milliseconds(table.batch.linger_ms)};
+                        std::chrono::milliseconds(table.batch.linger_ms), table.batch.tuned};
   rule.options.flushers = Flushers(options, table.target);
   rule.options.producer_memory = std::chrono::milliseconds(options.limits.producer_memory_ms);
   if (const absl::StatusOr<TableName> name = ParseTableName(table.name); name.ok()) {

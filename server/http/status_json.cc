@@ -44,6 +44,8 @@ Json PipelineJson(const Pipeline& pipeline) {
           {"committed_rows", status.committed_rows},
           {"integrity", pipeline.ended_last_hour().IntegrityRate()},
           {"batch_rows", OrNull(recent.batch_rows)},
+          {"batch_rows_target", status.batch_rows_target},
+          {"batch_linger_seconds", Seconds(status.batch_linger)},
           {"flush_ms", OrNull(recent.flush_ms)},
           {"commit_ms", OrNull(recent.commit_ms)}};
 }

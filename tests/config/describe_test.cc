@@ -20,7 +20,7 @@ TEST_CASE("The defaults are described") {
         "    rows are inserted; one that exists already is an error\n"
         "    a missing table is made from its first rows; unknown columns are added\n"
         "    rows are journaled before they are acknowledged\n"
-        "    a batch closes at 10000 rows, 8 MiB or 20 ms\n"
+        "    a batch closes at up to 100000 rows, 8 MiB or up to 20 ms\n"
         "limits: 256 MiB of rows in memory; a request has 100000 rows, 16 MiB and 1600 columns; a "
         "row 4 MiB; JSON nests 64 levels; 1000 tables; 10 GiB of journals, 1 GiB of dead letters\n"
         "metrics: test_name=default\n"
@@ -54,8 +54,8 @@ monitoring: {environment: prod}
        "  c: MySQL or MariaDB, mysql://u:***@h/d, at most 8 connections\n",
        "  t, in a:\n    clients must call it a/t\n    rows are inserted; one whose (k, l) exists "
        "updates v, w\n    a missing table is an error; an unknown column is an error\n    rows are "
-       "journaled before they are acknowledged\n    a batch closes at 10000 rows, 1025 bytes or 20 "
-       "ms\n",
+       "journaled before they are acknowledged\n    a batch closes at up to 100000 rows, 1025 "
+       "bytes or up to 20 ms\n",
        "  t, in c:\n    clients must call it c/t\n    rows are inserted; one whose the primary key "
        "exists replaces it; so does a conflict with any other unique key\n",
        "  u, in b:\n    rows are inserted; one whose (k) exists is ignored\n    a missing table is "

@@ -66,7 +66,8 @@ TEST_CASE("Unknown keys are refused, and close ones suggested") {
       {"tables:\n  - name: t\n    journal: memory",
        "f:3: tables[0].journal: expected disk or none"},
       {"tables: [{name: t, columns: 3}]",
-       "f:1: tables[0].columns: is no key: expected one of any_unique_key, batch, conflict, "
+       "f:1: tables[0].columns: is no key: expected one of any_unique_key, batch, batching, "
+       "conflict, "
        "create, delivery, evolve, exclusive, journal, key, name, producers, target, update"},
       {"tables:\n  - name: t\n    delivery: at_most_once",
        "f:3: tables[0].delivery: expected exactly_once or at_least_once"},

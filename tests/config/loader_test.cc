@@ -93,7 +93,7 @@ log: {level: warning}
                       EvolveTables::kAddColumns,
                       JournalKind::kNone,
                       ProducersKind::kTarget,
-                      {1, 1024, 0}},
+                      {false, 1, 1024, 0}},
                      {"*",
                       "a",
                       {},
@@ -101,7 +101,7 @@ log: {level: warning}
                       EvolveTables::kNever,
                       JournalKind::kDisk,
                       ProducersKind::kJournal,
-                      {10'000, kMiB, 20}}};
+                      {true, 100'000, kMiB, 20}}};
   expected.monitoring = {"batch_insert", "prod"};
   expected.limits = {kMiB, 65536, 4096, 7, 8, 9, 10, 16 * kMiB, kMiB, 2 * kMiB, 11, 0};
   expected.shutdown.grace_ms = 0;
@@ -201,6 +201,19 @@ tables:
     batch: *small
 )");
   CHECK(options.tables[1].batch.rows_max == 5);
+}
+
+TEST_CASE("Who sets the size or the time of a batch gets just that") {
+  const auto tuned = [](const std::string& table) {
+    const Options options = Parse("tables: [{name: t, " + table + "}]");
+    return std::pair(options.tables[0].batch.tuned, options.tables[0].batch.rows_max);
+  };
+  CHECK(tuned("batch: {bytes_max: 2048}") == std::pair(true, uint32_t{100'000}));
+  CHECK(tuned("batch: {linger_ms: 5}") == std::pair(false, uint32_t{10'000}));
+  CHECK(tuned("batch: {rows_max: 7}") == std::pair(false, uint32_t{7}));
+  CHECK(tuned("batching: auto, batch: {rows_max: 7, linger_ms: 5}") ==
+        std::pair(true, uint32_t{7}));
+  CHECK(tuned("batching: fixed") == std::pair(false, uint32_t{10'000}));
 }
 
 TEST_CASE("LoadFile reads a file") {
