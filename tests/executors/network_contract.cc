@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <functional>
 
 #include "absl/strings/str_cat.h"
 #include "tests/executors/contract_suite.h"
@@ -117,6 +118,57 @@ TEST_CASE_METHOD(NetworkTest, "A slot that somebody else holds is not waited for
   CHECK(executor().Claim(NextClaim()).code() == absl::StatusCode::kUnavailable);
   CHECK(Resolve(move) == Resolution::kNotCommitted);
   CHECK(executor().Claim(NextClaim()).ok());
+}
+
+// From connecting on, each message of everything that is no flush.
+TEST_CASE_METHOD(NetworkTest, "A request that is cut at any step is UNAVAILABLE, and works again",
+                 "[network]") {
+  if (!has_server()) return;
+  const Cut cut = GENERATE(Cut::kBeforeForwarding, Cut::kAfterAnswer);
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  const std::vector<NewColumn> columns = {{"id", ColumnType::kInt64, true}, {"c"}};
+  const std::vector<std::function<absl::Status()>> requests = {
+      [&] {
+        return remote().Describe({"", table}, {}).status();
+      },
+      [&] {
+        return remote().CreateTable({"", UniqueName()}, columns);
+      },
+      [&] {
+        return remote().AddColumns({"", NewTableAB()}, columns);
+      },
+      [&] { return remote().ReadSlots(pipeline()).status(); },
+      [&] {
+        slots() = *executor().ReadSlots(pipeline());
+        return remote().Claim(NextClaim());
+      },
+      [&] {
+        return remote().ReadProducers({"", table}, {"p"}).status();
+      },
+      [&] { return remote().CountLetters(pipeline()).status(); },
+      [&] { return remote().ReadLetters(pipeline(), {}).status(); },
+      [&] { return remote().PurgeLetters(pipeline(), {}).status(); },
+      [&] { return remote().Resolve(NextMove()).status(); },
+      [&] { return remote().ReadContents(pipeline(), *schema, true).status(); },
+      [&] { return remote().ReadContents(pipeline(), *schema, false).status(); },
+  };
+  for (size_t request = 0; request < requests.size(); ++request) {
+    bool was_cut = true;
+    for (uint32_t step = 1; was_cut; ++step) {
+      INFO("request " << request << ", step " << step);
+      REQUIRE(step < 100);
+      remote().Disconnect();  // so that each step counts from the connection's first message
+      proxy().CutAtMessage(step, cut);
+      const absl::Status status = requests[request]();
+      was_cut = proxy().was_cut();
+      proxy().Reset();
+      INFO(status.ToString());
+      // UNKNOWN: the cut was at a COMMIT.
+      if (was_cut && !status.ok()) CHECK((absl::IsUnavailable(status) || absl::IsUnknown(status)));
+      if (!was_cut) CHECK(status.ok());
+    }
+  }
 }
 
 // From connecting to COMMIT, each message of a flush that isolates a bad row and moves producers.
