@@ -36,14 +36,6 @@ def load(daemon, rows, seed):
     return time.monotonic() - begun
 
 
-def wait_ready(daemon, seconds=60):
-    until = time.monotonic() + seconds
-    while not daemon.is_ready():
-        if time.monotonic() > until:
-            raise Failed(f"the daemon is not ready after {seconds} s")
-        time.sleep(0.02)
-
-
 def wait_for(target, rows, seconds=DRAIN_SECONDS):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
