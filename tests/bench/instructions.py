@@ -33,8 +33,8 @@ START_SECONDS = 300
 STOP_SECONDS = 300
 # Where metrics are at home, and the figures that are kept for them alone. A function may begin with inlined
 # code of another file, so its name counts too.
-METRICS_FILES = re.compile(r"/(core|server)/([a-z_]+/)*([a-z_]*metric[a-z_]*|pipeline_collector|rolling_count)\."
-                           r"|prometheus")
+METRICS_FILES = re.compile(r"/(core|server)/([a-z_]+/)*"
+                           r"([a-z_]*metric[a-z_]*|pipeline_collector|rolling_count)\.|prometheus")
 METRICS_FUNCTIONS = re.compile(r"batchsql::(\w*Metric\w*|RollingCount|CollectPipelines)\b|prometheus::")
 
 
