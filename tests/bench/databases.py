@@ -15,9 +15,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from daemon import program  # noqa: E402
-from programs import printed, run  # noqa: E402
+from programs import output_digest, printed, run  # noqa: E402
 from servers import MariaDbServer, PostgresServer  # noqa: E402
 
+SEED = 1  # of the workload's rows
 COLUMNS = "id, ts, user_id, name, amount, payload"
 
 
@@ -70,6 +71,18 @@ class Postgres:
         return self.sql("SELECT count(*), count(DISTINCT id), min(id), max(id), "
                         "sum(hashtextextended((e.*)::text, 0)), sum(hashtextextended((e.*)::text, 1)) "
                         f"FROM ({_union(tables)}) e").strip()
+
+    def holds_generated(self, rows, others=0):
+        """Ids 1 to `rows` are there, once and with every cell as `batchsql generate` makes it, and `others`
+        with greater ids. Also for tables whose rows were never in a file."""
+        if int(self.sql("SELECT count(*) FROM events")) != rows + others:
+            return False
+        ours = ["psql", self.dsn, "-qAtX", "-v", "ON_ERROR_STOP=1", "-c",
+                "COPY (SELECT id, to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ts, user_id, "
+                "name, to_char(amount, 'FM999999990.00') AS amount, payload FROM events "
+                f"WHERE id <= {rows} ORDER BY id) TO STDOUT (FORMAT csv, HEADER)"]
+        made = [program("batchsql"), "generate", "--rows", rows, "--seed", SEED, "--format", "csv"]
+        return output_digest(ours) == output_digest(made)
 
 
 class MariaDb:

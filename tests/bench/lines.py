@@ -66,7 +66,7 @@ _MANY = ("--rows-per-message", 100, "--channels", 8)
 GROWTH = (
     Line("growth tables", "100 tables, 100 streams, two flush connections", POSTGRESQL,
          "one table, 100 streams", 0.8, None, None,
-         sides.stream(*_MANY, "--streams", 100, "--tables", 100, connections=2),
+         sides.stream(*_MANY, "--streams", 100, connections=2, tables=100),
          sides.stream(*_MANY, "--streams", 100, connections=2), tables=(100, 1)),
     Line("growth streams", "1000 streams, one table", POSTGRESQL, "8 streams, one table", 0.8, None, None,
          sides.stream(*_MANY, "--streams", 1000, connections=2),

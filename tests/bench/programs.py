@@ -1,5 +1,6 @@
 """Running the programs that a benchmark is made of."""
 
+import hashlib
 import re
 import subprocess
 
@@ -23,3 +24,14 @@ def printed(output, name):
     if not found:
         raise Failed(f"no {name}= in: {output.strip()[-500:]}")
     return found[1]
+
+
+def output_digest(command):
+    """Of all that a program writes, which may be much more than fits into memory."""
+    digest = hashlib.sha1()
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE) as program:
+        while piece := program.stdout.read(1 << 20):
+            digest.update(piece)
+    if program.returncode != 0:
+        raise Failed(f"{command[0]} exited {program.returncode}")
+    return digest.hexdigest()

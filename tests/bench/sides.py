@@ -7,15 +7,18 @@ import subprocess
 import time
 
 from daemon import Daemon, program
+from databases import table_names
 from programs import Failed, printed, run
 
 
-def configuration(target, connections, table="", limits=""):
-    """One target, and one rule for all its tables; `table` and `limits` are further keys in YAML."""
+def configuration(target, connections, table="", limits="", tables=1):
+    """One target and its tables, all open before the daemon is ready; `table` and `limits` are further keys
+    in YAML."""
     keys = f", {table}" if table else ""
+    rules = "".join(f"  - {{name: {name}, target: bench{keys}}}\n" for name in table_names(tables))
     return (f"targets: [{{name: bench, kind: {target.kind}, dsn: '{target.dsn}', "
-            f"connections_max: {connections}}}]\n"
-            f"tables: [{{name: '*', target: bench{keys}}}]\n" + (f"limits: {{{limits}}}\n" if limits else ""))
+            f"connections_max: {connections}}}]\ntables:\n{rules}" +
+            (f"limits: {{{limits}}}\n" if limits else ""))
 
 
 def stop(daemon):
@@ -27,12 +30,12 @@ def seconds_of(command):
     return float(printed(run(command), "seconds"))
 
 
-def stream(*arguments, connections=1, table=""):
+def stream(*arguments, connections=1, table="", tables=1):
     """Through the daemon, by bench_stream_client with these arguments."""
     def side(target, workload, rows):
-        with Daemon(configuration(target, connections, table)) as daemon:
+        with Daemon(configuration(target, connections, table, tables=tables)) as daemon:
             seconds = seconds_of([program("bench_stream_client"), "--server", daemon.grpc_address,
-                                  *arguments, workload.file(rows)])
+                                  "--tables", tables, *arguments, workload.file(rows)])
             stop(daemon)
         return seconds
     return side

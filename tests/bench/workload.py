@@ -3,9 +3,9 @@
 import subprocess
 
 from daemon import program
+from databases import SEED
 from programs import Failed
 
-SEED = 1
 OTHER_SEED = 2
 
 

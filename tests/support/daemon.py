@@ -50,17 +50,21 @@ def http_get(url, seconds=5):
 class Daemon:
     """One batchsqld. `config` is YAML without grpc, http and data_dir: those are the harness's.
 
-    `arguments` go on its command line, `environment` on top of the caller's. With
+    `arguments` go on its command line, `environment` on top of the caller's; `launcher` is a command
+    that it is given to, as valgrind, with more time to start. With
     wait_ready=False, start() returns as soon as HTTP answers, ready or not (a database may be
     unreachable on purpose). A sanitizer's finding in its log fails the test, however the daemon
     ended. Not for use by several threads.
     """
 
-    def __init__(self, config="", arguments=(), environment=None, wait_ready=True):
+    def __init__(self, config="", arguments=(), environment=None, wait_ready=True,
+                 launcher=(), start_seconds=START_SECONDS):
         self.config = config
         self.arguments = list(arguments)
         self.environment = dict(environment or {})
         self.wait_ready = wait_ready
+        self.launcher = list(launcher)
+        self.start_seconds = start_seconds
         self.exit_code = None  # Of the last life that ended; negative: the signal that killed it.
         self._process = None
 
@@ -128,11 +132,11 @@ class Daemon:
             raise RuntimeError("the daemon is already running")
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [program(), "--config", str(self.config_file), *self.arguments], cwd=self.folder,
+                [*self.launcher, program(), "--config", str(self.config_file), *self.arguments], cwd=self.folder,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, **self.environment})
         try:
-            processes.wait_until(self._ready_or_ended, START_SECONDS, "batchsqld to be ready")
+            processes.wait_until(self._ready_or_ended, self.start_seconds, "batchsqld to be ready")
         except BaseException as error:
             self.kill9()
             if isinstance(error, TimeoutError):

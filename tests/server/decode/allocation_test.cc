@@ -1,39 +1,12 @@
-// Counts what decoding allocates. The operators are those of the whole test program.
+// Counts what decoding allocates.
 
-#include <atomic>
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <new>
 
 #include "batchsql/v1/ingest.pb.h"
 #include "server/decode/proto_columns.h"
 #include "server/decode/proto_rows.h"
+#include "tests/support/counted_allocations.h"
 #include "tests/support/rows.h"
-
-namespace {
-
-thread_local uint64_t allocations = 0;
-
-void* Counted(std::size_t size) {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-
-void* Allocate(std::size_t size) {
-  if (void* memory = Counted(size)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size); }
-void* operator new[](std::size_t size) { return Allocate(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return Counted(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return Counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace batchsql {
 namespace {
@@ -122,11 +95,11 @@ template <typename Source>
 uint64_t Allocations(RowBlockBuilder& builder, const TableSchema& schema,
                      const std::string& message, uint32_t rows) {
   const Source source(message, {});
-  const uint64_t before = allocations;
+  const uint64_t before = AllocationsOfThread();
   builder.Start(schema);
   const absl::Status status = source.Decode(builder);
   const BuiltRows built = builder.Finish();
-  const uint64_t made = allocations - before;
+  const uint64_t made = AllocationsOfThread() - before;
   REQUIRE(status.ok());
   REQUIRE(built.rejected.empty());
   REQUIRE(built.block->rows() == rows);
