@@ -133,7 +133,9 @@ std::string DescribeEnvironment(const Options& options) {
   if (!selected.grafana_url.empty())
     absl::StrAppend(&text, "  Grafana: ", selected.grafana_url, "\n");
   if (!selected.alertmanager_url.empty()) {
-    absl::StrAppend(&text, "  Alertmanager: ", selected.alertmanager_url, "\n");
+    const std::string& instance = selected.metrics_instance;
+    absl::StrAppend(&text, "  Alertmanager: ", selected.alertmanager_url,
+                    instance.empty() ? "" : "; told as instance=", instance, "\n");
   }
   return text;
 }

@@ -52,6 +52,7 @@ EnvironmentOptions ReadEnvironment(const std::string& name, Reader& reader) {
   ReadPrefix(reader, &environment.metrics_prefix);
   ReadUrl(reader, "grafana_url", &environment.grafana_url);
   ReadUrl(reader, "alertmanager_url", &environment.alertmanager_url);
+  ReadLabel(reader, "metrics_instance", &environment.metrics_instance);
   reader.RefuseOthers();
   return environment;
 }

@@ -107,6 +107,7 @@ struct EnvironmentOptions {
   // http or https, without a slash at their ends; empty: none.
   std::string grafana_url;
   std::string alertmanager_url;
+  std::string metrics_instance;  // Prometheus' label for the daemon; empty: where HTTP listens
   bool operator==(const EnvironmentOptions&) const = default;
 };
 

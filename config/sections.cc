@@ -47,15 +47,6 @@ void ReadServers(Reader& root, Options* options) {
   }
 }
 
-void ReadLabel(Reader& reader, const std::string& key, std::string* label) {
-  if (!reader.ReadOrEmpty(key, label)) return;
-  if (label->size() > 128 || absl::c_any_of(*label, [](char c) {
-        return absl::ascii_iscntrl(static_cast<unsigned char>(c));
-      })) {
-    reader.Fail(key, "expected at most 128 bytes without control characters: it becomes a label");
-  }
-}
-
 void ReadMonitoring(Reader& root, const EnvironmentOptions& environment,
                     MonitoringOptions* monitoring) {
   Reader reader = root.Section("monitoring");
@@ -190,6 +181,15 @@ void ReadRule(Reader& reader, WriteRule* rule) {
 }
 
 }  // namespace
+
+void ReadLabel(Reader& reader, const std::string& key, std::string* label) {
+  if (!reader.ReadOrEmpty(key, label)) return;
+  if (label->size() > 128 || absl::c_any_of(*label, [](char c) {
+        return absl::ascii_iscntrl(static_cast<unsigned char>(c));
+      })) {
+    reader.Fail(key, "expected at most 128 bytes without control characters: it becomes a label");
+  }
+}
 
 void ReadTable(Reader& reader, const LimitOptions& limits, TableOptions* table) {
   ReadRule(reader, &table->rule);

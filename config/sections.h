@@ -11,6 +11,9 @@ namespace batchsql {
 // The whole document, in the environment of this name; empty: in none.
 Options ReadOptions(Reader& root, const std::string& environment);
 
+// A value that becomes a label of metrics and alerts.
+void ReadLabel(Reader& reader, const std::string& key, std::string* label);
+
 // `environments`, and which of them is selected.
 void ReadEnvironments(Reader& root, const std::string& selected, Options* options);
 

@@ -21,8 +21,12 @@ void EndedRows::Add(uint64_t minute, const Counts& counts) {
 }
 
 void EndedRows::Forgive(uint64_t minute) {
-  Bucket& bucket = buckets_[minute % kMinutes];
-  if (bucket.minute == minute && bucket.counts.others > 0) --bucket.counts.others;
+  for (const uint64_t counted : {minute, minute + 1}) {
+    Bucket& bucket = buckets_[counted % kMinutes];
+    if (bucket.minute != counted || bucket.counts.others == 0) continue;
+    --bucket.counts.others;
+    return;
+  }
 }
 
 EndedRows::Counts EndedRows::Sum(uint64_t minute) const {

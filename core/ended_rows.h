@@ -21,7 +21,8 @@ class EndedRows {
   };
 
   void Add(uint64_t minute, const Counts& counts);
-  // A row that was refused then was written again: it no longer tells of anything.
+  // A row that was refused then was written again: it no longer tells of anything. (It was counted
+  // when its flush had committed, which may have been a minute later.)
   void Forgive(uint64_t minute);
   // Of the sixty minutes that end with this one.
   Counts Sum(uint64_t minute) const;

@@ -322,7 +322,7 @@ class Pipeline {
   void DropLetters(uint64_t attempt);
   absl::Status RestoreRefused(const std::vector<SlotRow>& slots);
   void FinishLeftReplays();
-  void ForgetReplays(const Batch& batch);
+  void EndReplays(const Batch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   AttemptResult GiveUpReplays(Flush& flush);
 
   // core/pipeline_ledger.cc
@@ -331,8 +331,8 @@ class Pipeline {
   void AdoptTotals(bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tune(const Flush& flush, const WriteOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountEnded(uint64_t committed, uint64_t others) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::vector<uint64_t> LiveMinutes(absl::Span<const uint64_t> letter_ids) const;
-  void Forgive(absl::Span<const uint64_t> minutes);
+  std::vector<uint64_t> LiveTimes(absl::Span<const uint64_t> letter_ids) const;
+  void Forgive(uint64_t letter_time_ms) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   LedgerRecord MakeRecord() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Lsn TrimmableLsn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SaveLastLedger();

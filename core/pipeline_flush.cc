@@ -271,12 +271,12 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
       if (block.answer.producer_id.empty() || block.refused.empty()) continue;
       producers_.SetRefused(block.answer.producer_id, block.answer.sequence, block.refused);
     }
+    if (letters_ != nullptr && letters_->in_target()) EndReplays(batch);
   }
   metrics_->FlushCommitted(batch.rows, committed,
                            MillisecondsBetween(flush.started, clock_->Now()));
   ObserveCommit(batch);
   SetState(PipelineState::kRunning, "");
-  if (letters_ != nullptr && letters_->in_target()) ForgetReplays(batch);
   AnswerCommitted(batch);
   if (journal_ != nullptr) journal_->Trim(trim);
 }

@@ -61,21 +61,18 @@ EndedRows::Counts Pipeline::ended_last_hour() const {
   return ended_.Sum(NowMinute());
 }
 
-// The minutes in which letters were refused that are live now.
-std::vector<uint64_t> Pipeline::LiveMinutes(absl::Span<const uint64_t> letter_ids) const {
-  std::vector<uint64_t> minutes;
+// When the rows of those letters were refused that are live now.
+std::vector<uint64_t> Pipeline::LiveTimes(absl::Span<const uint64_t> letter_ids) const {
+  std::vector<uint64_t> times_ms;
   for (const uint64_t id : letter_ids) {
     const absl::StatusOr<LetterStore::Kept> kept = letters_->Get(id);
     if (!kept.ok() || kept->state != LetterState::kLive) continue;
-    minutes.push_back(kept->letter.time_ms / kMsPerMinute);
+    times_ms.push_back(kept->letter.time_ms);
   }
-  return minutes;
+  return times_ms;
 }
 
-void Pipeline::Forgive(absl::Span<const uint64_t> minutes) {
-  MutexLock lock(mutex_);
-  for (const uint64_t minute : minutes) ended_.Forgive(minute);
-}
+void Pipeline::Forgive(uint64_t letter_time_ms) { ended_.Forgive(letter_time_ms / kMsPerMinute); }
 
 // As of the journal: what it has not synced may never be there.
 LedgerRecord Pipeline::MakeRecord() const {

@@ -126,12 +126,16 @@ absl::Status Pipeline::RestoreRefused(const std::vector<SlotRow>& slots) {
   return absl::OkStatus();
 }
 
-// The producer is forgotten when the letter itself says that it was replayed.
+// For letters on disk; those in the target were finished by their flush. The producer is forgotten
+// when the letter itself says that it was replayed.
 absl::Status Pipeline::FinishReplays(absl::Span<const uint64_t> letter_ids) {
   if (letters_->in_target()) return absl::OkStatus();
-  const std::vector<uint64_t> minutes = LiveMinutes(letter_ids);
+  const std::vector<uint64_t> times_ms = LiveTimes(letter_ids);
   if (absl::Status status = letters_->MarkReplayed(letter_ids); !status.ok()) return status;
-  Forgive(minutes);
+  {
+    MutexLock lock(mutex_);
+    for (const uint64_t time_ms : times_ms) Forgive(time_ms);
+  }
   for (const uint64_t id : letter_ids) {
     const std::string producer = ReplayProducer(id_, id);
     {
@@ -160,11 +164,12 @@ void Pipeline::FinishLeftReplays() {
       {{"table", options_.label}, {"reason", std::string(status.message())}});
 }
 
-// Their letters say that they were replayed.
-void Pipeline::ForgetReplays(const Batch& batch) {
-  MutexLock lock(mutex_);
+// Those of letters in the target, which say by now that they were replayed.
+void Pipeline::EndReplays(const Batch& batch) {
   for (const QueuedBlock& block : batch.blocks) {
-    if (block.replay) producers_.Forget(block.answer.producer_id);
+    if (!block.replay) continue;
+    producers_.Forget(block.answer.producer_id);
+    Forgive(block.letter_time_ms);
   }
 }
 

@@ -22,9 +22,10 @@ struct QueuedBlock {
   Receipt receipt{nullptr};
   AckLevel level = AckLevel::kDatabase;  // that the client waits for
   TimePoint accepted_at;
-  bool resumes = false;  // a gap before its sequence is no error
-  uint64_t session = 0;  // of Pipeline::OpenSession, where the request came over a stream
-  bool replay = false;   // of a dead letter
+  bool resumes = false;         // a gap before its sequence is no error
+  uint64_t session = 0;         // of Pipeline::OpenSession, where the request came over a stream
+  bool replay = false;          // of a dead letter
+  uint64_t letter_time_ms = 0;  // when the row of that letter was refused
   // Rows that no longer fit the table after it was altered; no longer in `rows`. A letter for each,
   // to be kept by the attempt that commits without them.
   std::vector<RowRejection> refused;

@@ -190,8 +190,9 @@ void Daemon::WatchForAlerts(const Options& options) {
   if (options.environment.alertmanager_url.empty()) return;
   AlertWatch::Options watch;
   watch.alertmanager_url = options.environment.alertmanager_url;
+  const std::string& instance = options.environment.metrics_instance;
   watch.context = {options.monitoring.test_name, options.monitoring.environment,
-                   options.environment.grafana_url};
+                   options.environment.grafana_url, instance.empty() ? http_->address() : instance};
   watch.directory = options.data_dir;
   alerts_ = std::make_unique<AlertWatch>(std::move(watch), &ingestor_, Env::System(), &clock_);
 }

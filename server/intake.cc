@@ -24,6 +24,7 @@ class Intake {
     block_.resumes = request_.resumes;
     block_.session = request_.session;
     block_.replay = request_.replay;
+    block_.letter_time_ms = request_.letter_time_ms;
   }
 
   // A repetition is found before validation: the answer is the original's.

@@ -36,6 +36,7 @@ struct IntakeRequest {
   // Of a dead letter, by ReplayProducer: taken whole, or not at all and then not remembered. Other
   // requests may not come from such a producer.
   bool replay = false;
+  uint64_t letter_time_ms = 0;  // when the letter's row was refused
   std::unique_ptr<RowSource> rows;
   std::shared_ptr<const void> buffer;  // what `rows` reads from
   uint64_t size_bytes = 0;             // of that

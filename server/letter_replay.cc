@@ -104,8 +104,8 @@ AckLevel LevelOf(const Pipeline& pipeline) {
 }
 
 // The digest is the same for every edition of the row: the letter is replayed once.
-IntakeRequest MakeRequest(Pipeline& pipeline, uint64_t id, std::unique_ptr<RowSource> row,
-                          uint64_t size_bytes) {
+IntakeRequest MakeRequest(Pipeline& pipeline, uint64_t id, uint64_t letter_time_ms,
+                          std::unique_ptr<RowSource> row, uint64_t size_bytes) {
   IntakeRequest request;
   request.pipeline = &pipeline;
   request.level = LevelOf(pipeline);
@@ -115,6 +115,7 @@ IntakeRequest MakeRequest(Pipeline& pipeline, uint64_t id, std::unique_ptr<RowSo
   request.rows = std::move(row);
   request.size_bytes = size_bytes;
   request.replay = true;
+  request.letter_time_ms = letter_time_ms;
   return request;
 }
 
@@ -144,6 +145,7 @@ std::vector<ReplayOutcome> ReplayLetters(Pipeline& pipeline, Budget& budget,
       continue;
     }
     const uint64_t size_bytes = SizeOf(kept->letter, replays[i].row_json);
+    const uint64_t time_ms = kept->letter.time_ms;
     absl::StatusOr<std::unique_ptr<RowSource>> row =
         RowOf(std::move(kept->letter), std::move(replays[i].row_json), limits);
     if (!row.ok()) {
@@ -151,7 +153,7 @@ std::vector<ReplayOutcome> ReplayLetters(Pipeline& pipeline, Budget& budget,
       continue;
     }
     TakeRows(
-        MakeRequest(pipeline, replays[i].id, *std::move(row), size_bytes), budget,
+        MakeRequest(pipeline, replays[i].id, time_ms, *std::move(row), size_bytes), budget,
         [answers, i, level](AckLevel reached, const RequestOutcome& outcome) {
           if (reached >= level) answers->Tell(i, outcome.status);
         },

@@ -48,6 +48,7 @@ Json AlertJson(const Alert& alert, const AlertContext& context) {
   const AlertKey& key = alert.problem.key;
   Json labels = {{"alertname", AlertName(key.kind)},
                  {"severity", "critical"},
+                 {"instance", context.instance},
                  {"database", key.database},
                  {"table", key.table},
                  {"test_name", context.test_name}};

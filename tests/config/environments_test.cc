@@ -16,6 +16,7 @@ environments:
     metrics_prefix: prod_
     grafana_url: https://grafana.example.com/
     alertmanager_url: http://[::1]:9093/alerts/
+    metrics_instance: batchsqld-1:9101
   dev: {metrics_prefix: dev_}
   bare:
 )";
@@ -45,11 +46,11 @@ std::string ErrorsOfEntry(const std::string& entry) {
 TEST_CASE("Environments are read, by name, and none is selected by itself") {
   const Options options = MustLoad(kThree, "");
   REQUIRE(options.environments.size() == 3);
-  CHECK(options.environments[0] == EnvironmentOptions{"bare", std::nullopt, "", "", ""});
-  CHECK(options.environments[1] == EnvironmentOptions{"dev", std::nullopt, "dev_", "", ""});
-  CHECK(options.environments[2] == EnvironmentOptions{"prod", 9101, "prod_",
-                                                      "https://grafana.example.com",
-                                                      "http://[::1]:9093/alerts"});
+  CHECK(options.environments[0] == EnvironmentOptions{"bare", std::nullopt, "", "", "", ""});
+  CHECK(options.environments[1] == EnvironmentOptions{"dev", std::nullopt, "dev_", "", "", ""});
+  CHECK(options.environments[2] ==
+        EnvironmentOptions{"prod", 9101, "prod_", "https://grafana.example.com",
+                           "http://[::1]:9093/alerts", "batchsqld-1:9101"});
   CHECK(options.environment == EnvironmentOptions());
   CHECK(options.monitoring == MonitoringOptions());
   CHECK(options.http == HttpOptions());
@@ -114,6 +115,14 @@ TEST_CASE("A metrics prefix is what may begin a metric's name, with its undersco
   CHECK(ErrorsOfEntry("metrics_prefix: " + std::string(64, 'a') + "_") == expected);
 }
 
+TEST_CASE("Prometheus' name of the daemon is any label") {
+  CHECK(MustLoad("environments: {a: {metrics_instance: 'eu, the first'}}", "a")
+            .environment.metrics_instance == "eu, the first");
+  CHECK(ErrorsOfEntry("metrics_instance: \"a\\tb\"") ==
+        "f:1: environments.a.metrics_instance: expected at most 128 bytes without control "
+        "characters: it becomes a label");
+}
+
 TEST_CASE("Addresses are http or https, without credentials, and no error shows them") {
   for (const std::string url :
        {"http://h", "https://h/", "http://127.0.0.1:9093", "http://[::1]", "http://[::1]:1/a/b/"}) {
@@ -141,10 +150,10 @@ TEST_CASE("Addresses are http or https, without credentials, and no error shows 
 
 TEST_CASE("The selected environment is described") {
   const std::string prod = Describe(MustLoad(kThree, "prod"));
-  CHECK(
-      prod.starts_with("environment: prod (not bare, dev)\n"
-                       "  Grafana: https://grafana.example.com\n"
-                       "  Alertmanager: http://[::1]:9093/alerts\n"));
+  CHECK(prod.starts_with(
+      "environment: prod (not bare, dev)\n"
+      "  Grafana: https://grafana.example.com\n"
+      "  Alertmanager: http://[::1]:9093/alerts; told as instance=batchsqld-1:9101\n"));
   CHECK(prod.find("HTTP: 127.0.0.1:9101\n") != std::string::npos);
   CHECK(prod.find("metrics: test_name=default env=prod; names begin with prod_\n") !=
         std::string::npos);

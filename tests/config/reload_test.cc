@@ -52,8 +52,8 @@ TEST_CASE("What needs a restart keeps its value and is named") {
 
 TEST_CASE("The selected environment stays as it was until a restart, and the others may change") {
   Options running = Running();
-  running.environment = {"prod", 9101, "prod_", "", "http://h:9093"};
-  running.environments = {running.environment, {"dev", std::nullopt, "dev_", "", ""}};
+  running.environment = {"prod", 9101, "prod_", "", "http://h:9093", ""};
+  running.environments = {running.environment, {"dev", std::nullopt, "dev_", "", "", ""}};
   Options fresh = running;
   fresh.environments[1].metrics_prefix = "other_";
   CHECK(OptionsWhileRunning(running, fresh).ignored.empty());

@@ -164,7 +164,7 @@ def test_a_damaged_journal_is_alerted_and_its_repair_resolves_it(sqlite, serve, 
     fired = webhook.wait_for("BatchSQLJournalDamaged", table, "firing")
     assert fired["labels"] == {
         "alertname": "BatchSQLJournalDamaged", "severity": "critical", "database": "db", "table": table,
-        "test_name": "default", "env": "prod"}
+        "test_name": "default", "env": "prod", "instance": f"127.0.0.1:{daemon.http_port}"}
     assert "batchsql journal repair" in fired["annotations"]["description"]
     runbook = "/public/docs/runbooks/BatchSQLJournalDamaged.md#what-to-do"
     assert fired["annotations"]["runbook_url"] == f"http://grafana:3000{runbook}"

@@ -1,10 +1,13 @@
 """A real Alertmanager with the shipped configuration, waits aside, and a webhook that listens."""
 
+import contextlib
 import json
 import urllib.request
 
 import pytest
 
+import daemon as harness
+import databases
 import monitoring_servers
 import processes
 import stack
@@ -78,3 +81,22 @@ def test_the_watchdog_has_a_receiver_of_its_own(alertmanager, webhook):
     post(alertmanager, watchdog)
     path, authorization, alerts, _ = next_message(webhook)
     assert (path, authorization, alerts) == ("/watchdog", f"Bearer {TOKEN}", [watchdog])
+
+
+def test_the_daemons_own_alerts_hold_its_warnings_back_too(alertmanager, webhook):
+    """`update` without a unique key: the daemon posts that the pipeline cannot start."""
+    with contextlib.closing(databases.open_database("sqlite")) as database:
+        database.create("id {id}", "t")
+        config = (f"{database.target()}tables: [{{name: t, conflict: update, key: [id]}}]\n"
+                  f"environments: {{prod: {{alertmanager_url: '{alertmanager.url}', metrics_instance: 'a:8080'}}}}\n")
+        with harness.Daemon(config, ["--environment", "prod"]):
+            _, _, (own,), _ = next_message(webhook)
+            assert (own["alertname"], own["severity"]) == ("BatchSQLPipelineStopped", "critical")
+            common = {"database": "db", "env": "prod"}
+            held_back = alert("BatchSQLRowsStuck", "warning", table="t", **common)
+            elsewhere = {**alert("BatchSQLHighErrorRate", "warning", **common), "instance": "b:8080"}
+            post(alertmanager, held_back, elsewhere)
+            assert next_message(webhook)[2] == [elsewhere]
+            assert states(alertmanager) == {
+                ("BatchSQLPipelineStopped", "db"): False, ("BatchSQLRowsStuck", "db"): True,
+                ("BatchSQLHighErrorRate", "db"): False}

@@ -180,6 +180,34 @@ TEST_CASE_METHOD(TargetLettersTest, "A replayed row is written once, with its le
   CHECK(CountsBalance());
 }
 
+TEST_CASE_METHOD(TargetLettersTest, "A replay is forgiven when its row is committed, and once") {
+  StartWithLetter();
+  REQUIRE(Submit("b", 5, 3).ok());
+  RunToAnswer("b");
+  CHECK(pipeline->ended_last_hour() == EndedRows::Counts{3, 1});
+  SECTION("The row is written") {
+    CHECK(Replay().status.ok());
+    CHECK(pipeline->ended_last_hour() == EndedRows::Counts{4, 0});
+    CHECK(Replay().repeated);
+    CHECK(pipeline->ended_last_hour() == EndedRows::Counts{4, 0});
+  }
+  SECTION("The row is refused again") {
+    database.Then(Refuse(1));
+    CHECK(Replay().status.ok());
+    CHECK(pipeline->ended_last_hour() == EndedRows::Counts{3, 1});
+  }
+  SECTION("The letter went meanwhile") {
+    database.Hold();
+    std::future<ReplayOutcome> replay = StartReplay();
+    database.AwaitHeld(1);
+    database.RemoveLetters(options.id);
+    database.Release();
+    RunUntil([&] { return replay.wait_for(Duration::zero()) == std::future_status::ready; });
+    CHECK(replay.get().status.code() == StatusCode::kAborted);
+    CHECK(pipeline->ended_last_hour() == EndedRows::Counts{3, 1});
+  }
+}
+
 TEST_CASE_METHOD(TargetLettersTest, "A replay that is asked for while it is under way is one") {
   StartWithLetter();
   database.Hold();

@@ -141,5 +141,15 @@ TEST_CASE("The rows of an hour are those of sixty minutes, but for letters that 
   CHECK(rows.Sum(160).IntegrityRate() == Approx(101.0 / 102));
 }
 
+TEST_CASE("A refused row that was counted a minute later is forgiven, and a later one is not") {
+  EndedRows rows;
+  rows.Add(101, {0, 1});
+  rows.Add(102, {0, 1});
+  for (int i = 0; i < 2; ++i) {
+    rows.Forgive(100);
+    CHECK(rows.Sum(102) == EndedRows::Counts{0, 1});
+  }
+}
+
 }  // namespace
 }  // namespace batchsql

@@ -13,10 +13,11 @@ using nlohmann::json;
 const Alert kAlert{Damaged("s.events"), At(0).wall + std::chrono::milliseconds(250), At(180).wall};
 
 TEST_CASE("An alert is what Alertmanager's v2 API takes") {
-  const json body = json::parse(AlertsJson({kAlert}, {"nightly", "prod", "http://g:3000"}));
+  const json body =
+      json::parse(AlertsJson({kAlert}, {"nightly", "prod", "http://g:3000", "a:8080"}));
   CHECK(body == json::parse(R"([{
-    "labels": {"alertname": "BatchSQLJournalDamaged", "severity": "critical", "database": "db",
-               "table": "s.events", "test_name": "nightly", "env": "prod"},
+    "labels": {"alertname": "BatchSQLJournalDamaged", "severity": "critical", "instance": "a:8080",
+               "database": "db", "table": "s.events", "test_name": "nightly", "env": "prod"},
     "annotations": {
       "summary": "The journal or the dead letters of s.events are damaged",
       "description": "Table s.events on db (nightly): why. No row of it is taken or written until a person has repaired them.",
@@ -26,7 +27,7 @@ TEST_CASE("An alert is what Alertmanager's v2 API takes") {
 }
 
 TEST_CASE("Without an environment there is no label env, without Grafana a runbook's file") {
-  const json body = json::parse(AlertsJson({kAlert, kAlert}, {"default", "", ""}));
+  const json body = json::parse(AlertsJson({kAlert, kAlert}, {"default", "", "", "a:8080"}));
   REQUIRE(body.size() == 2);
   CHECK(!body[0]["labels"].contains("env"));
   CHECK(body[1]["annotations"]["runbook_url"] ==
@@ -37,7 +38,7 @@ TEST_CASE("Every kind has a name of its own and a text") {
   std::set<std::string> names;
   for (const AlertKind kind : kAlertKinds) {
     const Alert alert{{Key(kind), "why"}, {}, {}};
-    const json body = json::parse(AlertsJson({alert}, {"default", "", ""}));
+    const json body = json::parse(AlertsJson({alert}, {"default", "", "", "a:8080"}));
     names.insert(body[0]["labels"]["alertname"].get<std::string>());
     CHECK(!body[0]["annotations"]["summary"].get<std::string>().empty());
   }
@@ -47,7 +48,7 @@ TEST_CASE("Every kind has a name of its own and a text") {
 
 TEST_CASE("Bytes that are no UTF-8 do not end the daemon") {
   const Alert alert{{Key(AlertKind::kDiskFull, "t\xFF"), "\xC3"}, {}, {}};
-  CHECK(json::parse(AlertsJson({alert}, {"default", "", ""})).size() == 1);
+  CHECK(json::parse(AlertsJson({alert}, {"default", "", "", "a:8080"})).size() == 1);
 }
 
 }  // namespace
