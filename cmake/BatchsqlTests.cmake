@@ -33,13 +33,13 @@ function(batchsql_python_test name)
   batchsql_test_properties(${name} "${ARG_TIMEOUT}")
 endfunction()
 
-# Every test has a time limit: TIMEOUT in seconds, 300 when not given; longer where the sanitizer
-# slows everything down.
+# Every test has a time limit: TIMEOUT in seconds, 300 when not given; longer where the sanitizer, or
+# counting lines in many threads, slows everything down.
 function(batchsql_test_properties name timeout)
   if(NOT timeout)
     set(timeout 300)
   endif()
-  if(BATCHSQL_SANITIZE STREQUAL "thread")
+  if(BATCHSQL_SANITIZE STREQUAL "thread" OR BATCHSQL_COVERAGE)
     math(EXPR timeout "${timeout} * 4")
   endif()
   set_tests_properties(${name} PROPERTIES

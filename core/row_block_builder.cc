@@ -340,15 +340,6 @@ bool RowBlockBuilder::AppendTextsFast(Cells& cells, const ColumnData& data, uint
   return true;
 }
 
-size_t RowBlockBuilder::size_bytes() const {
-  size_t bytes = sizeof(RowBlock::BlockHeader);
-  for (uint32_t i = 0; i < bound_; ++i) {
-    const Cells& cells = cells_[i];
-    bytes += sizeof(RowBlock::ColumnEntry) + cells.size_bytes() + 32;
-  }
-  return bytes;
-}
-
 BuiltRows RowBlockBuilder::Finish() {
   BuiltRows built;
   std::sort(rejected_.begin(), rejected_.end(),

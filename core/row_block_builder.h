@@ -73,8 +73,6 @@ class RowBlockBuilder {
   void EndRows(uint32_t rows);
 
   uint32_t rows() const { return rows_; }
-  // Bytes held so far; what Finish will need, roughly.
-  size_t size_bytes() const;
 
   BuiltRows Finish();
 

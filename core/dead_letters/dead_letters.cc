@@ -114,6 +114,7 @@ absl::Status DeadLetters::AppendMarks(LetterMark mark, absl::Span<const uint64_t
 
 absl::Status DeadLetters::Keep(uint64_t attempt, std::vector<DeadLetter> letters) {
   const Turn turn(this);
+  if (closed_) return Closed();
   for (DeadLetter& letter : letters) letter.attempt = attempt;
   absl::Span<DeadLetter> rest = absl::MakeSpan(letters);
   absl::Status status = KeepAll(&rest);
@@ -155,6 +156,7 @@ absl::Status DeadLetters::KeepSome(absl::Span<DeadLetter> letters) {
 
 absl::Status DeadLetters::Confirm(uint64_t attempt) {
   const Turn turn(this);
+  if (closed_) return Closed();
   return ConfirmIfPending(attempt);
 }
 
@@ -183,6 +185,7 @@ void DeadLetters::Drop(uint64_t attempt) {
 
 absl::Status DeadLetters::Settle(absl::Span<const SlotRow> slots) {
   const Turn turn(this);
+  if (closed_) return Closed();
   std::vector<uint64_t> attempts;
   {
     MutexLock lock(mutex_);
@@ -250,6 +253,7 @@ absl::StatusOr<DeadLetters::Kept> DeadLetters::Get(uint64_t id) {
 absl::StatusOr<std::vector<DeadLetter>> DeadLetters::OfRequests(
     absl::Span<const Request> requests) {
   const Turn turn(this);
+  if (closed_) return Closed();
   absl::flat_hash_set<uint64_t> hashes;
   for (const Request& request : requests) {
     hashes.insert(LetterIndex::HashOf(request.producer_id, request.sequence));

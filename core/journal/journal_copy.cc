@@ -83,6 +83,7 @@ absl::StatusOr<std::shared_ptr<const TableSchema>> FirstSchema(Env* env,
     const auto file = env->Open(SegmentPath(directory, number), false);
     if (!file.ok()) return file.status();
     absl::StatusOr<SizedSegmentHeader> header = ReadSegmentHeader(**file);
+    if (!header.ok() && !absl::IsDataLoss(header.status())) return header.status();
     if (header.ok() && header->header.schema != nullptr) return std::move(header->header.schema);
   }
   return nullptr;

@@ -99,6 +99,7 @@ absl::StatusOr<JournalReport> VerifyJournal(Env* env, const std::string& directo
   }
   // The daemon's own judgement must not be another one.
   const absl::Status opened = RecoverJournal(env, directory, Recover::kReadOnly).status();
+  if (!opened.ok() && !absl::IsDataLoss(opened)) return opened;
   if (!opened.ok() && report.sound()) report.problems.emplace_back(opened.message());
   return report;
 }

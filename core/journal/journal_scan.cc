@@ -59,7 +59,8 @@ absl::Status Scan::OpenSegments() {
     if (!size.ok()) return size.status();
     segment.file_bytes = *size;
     absl::StatusOr<SizedSegmentHeader> header = ReadSegmentHeader(*segment.file);
-    if (absl::IsFailedPrecondition(header.status())) return header.status();
+    // What cannot be read now is not damaged, and must not be left out of a copy.
+    if (!header.ok() && !absl::IsDataLoss(header.status())) return header.status();
     if (!header.ok()) {
       segment.problem = std::string(header.status().message());
     } else if (header->header.number != number) {

@@ -36,5 +36,24 @@ TEST_CASE("Rows of the target beyond the journal's end are a fork") {
   CHECK(NextEpoch(Journal(1, 40), slots).status().code() == absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_CASE("A target that lost the slots of a journal that held them is a fork") {
+  CHECK(NextEpoch(Journal(1, 41), {}).status().code() == absl::StatusCode::kFailedPrecondition);
+  // A claim that was announced and never answered may not have reached the target.
+  CHECK(NextEpoch({{{1, kToken, false}}, 1, 41}, {}).value() == 2);
+  CHECK(NextEpoch({{}, 1, 1}, {}).value() == 1);
+}
+
+TEST_CASE("A claim that the journal does not know is another daemon's, or a copy's") {
+  std::vector<SlotRow> slots = {Slot(0, 1, 10, 0)};
+  const auto message = [&] {
+    return std::string(NextEpoch(Journal(1, 41), slots).status().message());
+  };
+  slots[0].epoch = 2;
+  CHECK(message().find("fenced: another daemon") == 0);
+  slots[0].epoch = 1;
+  slots[0].token = Uuid{8};
+  CHECK(message().find("fork: the target was claimed with a token") == 0);
+}
+
 }  // namespace
 }  // namespace batchsql

@@ -1,8 +1,10 @@
 #include "core/env.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 #include <random>
 
@@ -97,6 +99,40 @@ TEST_CASE("Names are listed, moved and removed; errors say which and what") {
   CHECK(gone.message() == (folder / "b") + ": unlink: No such file or directory");
   CHECK(absl::IsNotFound(env.Open(folder / "b", false).status()));
   CHECK(absl::IsNotFound(env.List(folder / "none").status()));
+  CHECK(absl::IsNotFound(env.Rename(folder / "none", folder / "a")));
+  CHECK(absl::IsNotFound(env.SyncDirectory(folder / "none")));
+  CHECK(absl::IsNotFound(env.MakeDirectory(folder / "none/a")));
+}
+
+TEST_CASE("A write that the system cuts short goes on, until it is told why it cannot") {
+  const Folder folder;
+  auto file = Env::System()->Create(folder / "a");
+  REQUIRE(file.ok());
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{10, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const absl::Status status =
+      (*file)->Write(0, {absl::Span<const char>("1234", 4), absl::Span<const char>("567890ab", 8)});
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  CHECK(absl::IsUnavailable(status));
+  CHECK((*file)->Size().value() == 10);
+  CHECK(ReadAt(**file, 0, 10) == "1234567890");
+}
+
+TEST_CASE("What is no file is not taken for one") {
+  const Folder folder;
+  Env& env = *Env::System();
+  auto directory = env.Open(folder.path(), false);
+  REQUIRE(directory.ok());
+  char byte = 0;
+  CHECK(absl::IsUnavailable((*directory)->Read(0, absl::MakeSpan(&byte, 1))));
+  auto device = env.Open("/dev/full", true);
+  REQUIRE(device.ok());
+  CHECK_FALSE((*device)->Allocate(4096).ok());
+  CHECK_FALSE((*device)->Sync().ok());
 }
 
 TEST_CASE(

@@ -2,8 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/dead_letters/letter_space.h"
 #include "core/limit_error.h"
 #include "tests/core/pipeline_fixture.h"
+#include "tests/support/faulty_env.h"
 
 namespace batchsql {
 namespace {
@@ -42,7 +44,9 @@ class IngestorTest {
   FakeDatabase database{TestTableAB()};
   Metrics metrics{{}, &clock};
   Budget budget{1'000};
-  DiskBudget disk{1'000};
+  DiskBudget disk{uint64_t{1} << 30};
+  FaultyEnv env;
+  LetterSpace space{&env, "data/letters", uint64_t{1} << 30};
   std::unique_ptr<Ingestor> ingestor;
 };
 
@@ -89,6 +93,39 @@ TEST_CASE_METHOD(IngestorTest, "There are no more tables than the limit says") {
   CHECK(CodeOf("c") == StatusCode::kResourceExhausted);
   CHECK(IsNoneLeft(ingestor->Find("c").status()));
   CHECK(ingestor->Find("a").ok());
+}
+
+TEST_CASE_METHOD(IngestorTest,
+                 "Dead letters are beside the journals, or in the target without one") {
+  for (const char* folder : {"data", "data/journal", "data/letters"}) {
+    REQUIRE(env.MakeDirectory(folder).ok());
+  }
+  const auto make = [&] {
+    Ingestor::Options options;
+    options.rules.tables = {Rule("one", "events"), Rule("one", "logs")};
+    options.rules.tables[1].journal = false;
+    options.journal_root = "data/journal";
+    options.letters_root = "data/letters";
+    std::vector<std::unique_ptr<Target>> targets;
+    targets.push_back(
+        std::make_unique<Target>("one", "fake", 2, [this] { return database.MakeExecutor(); }));
+    ingestor = std::make_unique<Ingestor>(
+        std::move(options), std::move(targets),
+        Ingestor::Resources{&env, &disk, &budget, &metrics, &clock, &space});
+  };
+  make();
+  CHECK_FALSE((*ingestor->Find("events"))->letters()->in_target());
+  CHECK((*ingestor->Find("logs"))->letters()->in_target());
+  REQUIRE((*ingestor->Find("events"))->letters()->Keep(1, {DeadLetter()}).ok());
+  ingestor.reset();
+  CHECK(env.List("data/letters/one.events").value().size() == 1);
+
+  env.SetContents("data/letters/one.events/0000000001.letters", std::string(8'192, 'x'));
+  make();
+  const PipelineStatus damaged = (*ingestor->Find("events"))->status();
+  CHECK(damaged.state == PipelineState::kStopped);
+  CHECK(damaged.reason.find("dead letters are damaged") != std::string::npos);
+  CHECK((*ingestor->Find("logs"))->status().state == PipelineState::kOpening);
 }
 
 TEST_CASE_METHOD(IngestorTest, "OpenAll asks for every listed table") {

@@ -259,6 +259,20 @@ TEST_CASE_METHOD(FailureTest, "Blocks that were queued before the table changed 
   CHECK(database.writes()[2].schema == pipeline->schema());
 }
 
+TEST_CASE_METHOD(FailureTest, "A pause ends with a stop, and its rows are told so") {
+  MakeAndOpen();
+  database.ThenFail(ErrorClass::kPause, "42501", 1'000);
+  REQUIRE(Submit("a", 1).ok());
+  while (pipeline->status().state != PipelineState::kPaused) {
+    clock.Advance(kLinger);
+    std::this_thread::yield();
+  }
+  pipeline->Drain(clock.Now());
+  CHECK(answers.Await("a").status.code() == absl::StatusCode::kUnavailable);
+  CHECK(pipeline->status().lost_rows == 1);
+  CHECK(database.table().empty());
+}
+
 TEST_CASE_METHOD(FailureTest, "A pause ends when no row is left to wait for") {
   MakeAndOpen();
   database.ThenFail(ErrorClass::kPause, "42703");

@@ -70,6 +70,13 @@ class InTarget : public Fixture {
     }
     return moves;
   }
+  template <typename Condition>
+  void AdvanceUntil(Condition condition) {
+    while (!condition()) {
+      this->clock.Advance(std::chrono::milliseconds(100));
+      std::this_thread::yield();
+    }
+  }
   bool Balanced() const {
     const PipelineStatus status = this->pipeline->status();
     return status.received_rows + status.recovered_rows + status.replayed_rows ==
@@ -255,6 +262,57 @@ TEST_CASE_METHOD(ProducersTest, "Without the database and a journal nobody knows
   CHECK(Write("p", 1).ok());
   CHECK(answers.Await("p1").status.ok());
   CHECK(Balanced());
+}
+
+TEST_CASE_METHOD(ProducersTest, "A flush waits until it can be read where its producers are") {
+  MakeAndOpen();
+  REQUIRE(LookUp("p").ok());
+  const bool away = GENERATE(true, false);
+  database.Then([this, away](const WritePlan&) {
+    database.SetProducersStatus(away ? absl::UnavailableError("connection refused")
+                                     : absl::FailedPreconditionError("permission denied"));
+    return WriteOutcome{
+        WriteOutcome::Kind::kNotCommitted, {ErrorClass::kReconnect, "08006", ""}, {}, 0};
+  });
+  REQUIRE(Write("p", 1).ok());
+  AdvanceUntil([this] { return pipeline->status().last_error == "producers"; });
+  CHECK(pipeline->status().state == (away ? PipelineState::kRetrying : PipelineState::kPaused));
+  CHECK(database.table().empty());
+  database.SetProducersStatus(absl::OkStatus());
+  AdvanceUntil([this] { return answers.Has("p1"); });
+  CHECK(answers.Await("p1").status.ok());
+  CHECK(database.table() == Strings{"id=1"});
+  CHECK(Balanced());
+}
+
+TEST_CASE_METHOD(ProducersTest, "A producer that others keep moving is written after a wait") {
+  MakeAndOpen();
+  REQUIRE(LookUp("p").ok());
+  for (int i = 0; i < 3; ++i) {
+    database.Then([](const WritePlan&) {
+      return WriteOutcome{
+          WriteOutcome::Kind::kProducerMoved, {ErrorClass::kRetry, "producer_moved", ""}, {}, 0};
+    });
+  }
+  REQUIRE(Write("p", 1).ok());
+  AdvanceUntil([this] { return answers.Has("p1"); });
+  CHECK(answers.Await("p1").status.ok());
+  CHECK(database.writes().size() == 4);
+  CHECK(database.table() == Strings{"id=1"});
+  CHECK(Moves(3) == Strings{"p 0-1"});
+}
+
+TEST_CASE_METHOD(ProducersTest, "A sequence that comes again with other rows is refused") {
+  MakeAndOpen();
+  REQUIRE(LookUp("p").ok());
+  REQUIRE(Write("p", 1).ok());
+  answers.Await("p1");
+  QueuedBlock other = Numbered("p", 1);
+  other.answer.digest = DigestOf("other rows");
+  const absl::Status status = pipeline->Submit(std::move(other)).status();
+  CHECK(status.code() == StatusCode::kInvalidArgument);
+  CHECK(status.message().find("with other rows") != std::string::npos);
+  CHECK(database.table() == Strings{"id=1"});
 }
 
 TEST_CASE_METHOD(ProducersTest, "A drain answers who still asks") {

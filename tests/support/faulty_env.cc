@@ -52,6 +52,7 @@ class FaultyFile : public File {
 
   absl::Status Read(uint64_t offset, absl::Span<char> bytes) override {
     MutexLock lock(env_->mutex_);
+    if (absl::Status status = env_->BeginReading("read"); !status.ok()) return status;
     const std::string& from = inode_->cached;
     if (offset > from.size() || bytes.size() > from.size() - offset) {
       return absl::OutOfRangeError("the file ends before");
@@ -89,6 +90,7 @@ class FaultyFile : public File {
 
   absl::Status DropCache() override {
     MutexLock lock(env_->mutex_);
+    if (absl::Status status = env_->BeginReading("drop"); !status.ok()) return status;
     // Pages that are still to be written cannot be dropped.
     inode_->cached = inode_->synced;
     for (const auto& change : inode_->changes) FaultyEnv::Inode::Apply(change, &inode_->cached);
@@ -97,6 +99,7 @@ class FaultyFile : public File {
 
   absl::StatusOr<uint64_t> Size() override {
     MutexLock lock(env_->mutex_);
+    if (absl::Status status = env_->BeginReading("size"); !status.ok()) return status;
     return uint64_t{inode_->cached.size()};
   }
 
@@ -116,6 +119,11 @@ absl::Status FaultyEnv::Begin(const std::string& operation) {
     return {fail_code_, absl::StrCat("injected failure of ", operation)};
   }
   return absl::OkStatus();
+}
+
+absl::Status FaultyEnv::BeginReading(const std::string& operation) {
+  if (fail_reading_at_ == 0 || --fail_reading_at_ != 0) return absl::OkStatus();
+  return {fail_code_, absl::StrCat("injected failure of ", operation)};
 }
 
 uint64_t FaultyEnv::Used() const {
@@ -142,6 +150,7 @@ absl::StatusOr<std::unique_ptr<File>> FaultyEnv::Create(const std::string& path)
 
 absl::StatusOr<std::unique_ptr<File>> FaultyEnv::Open(const std::string& path, bool /*write*/) {
   MutexLock lock(mutex_);
+  if (absl::Status status = BeginReading("open"); !status.ok()) return status;
   const auto entry = entries_.find(path);
   if (entry == entries_.end()) return absl::NotFoundError(path);
   return std::unique_ptr<File>(std::make_unique<FaultyFile>(this, entry->second));
@@ -173,6 +182,7 @@ absl::Status FaultyEnv::MakeDirectory(const std::string& /*path*/) {
 
 absl::StatusOr<std::vector<std::string>> FaultyEnv::List(const std::string& directory) {
   MutexLock lock(mutex_);
+  if (absl::Status status = BeginReading("list"); !status.ok()) return status;
   const std::string prefix = directory + "/";
   std::vector<std::string> names;
   for (const auto& [path, inode] : entries_) {
@@ -231,6 +241,17 @@ void FaultyEnv::FailAlways(const std::string& operation, absl::StatusCode code) 
   MutexLock lock(mutex_);
   fail_always_ = operation;
   fail_code_ = code;
+}
+
+void FaultyEnv::FailReading(uint64_t n, absl::StatusCode code) {
+  MutexLock lock(mutex_);
+  fail_reading_at_ = n;
+  fail_code_ = code;
+}
+
+bool FaultyEnv::failure_is_due() const {
+  MutexLock lock(mutex_);
+  return fail_at_ != 0 || fail_reading_at_ != 0;
 }
 
 uint64_t FaultyEnv::operations() const {

@@ -40,7 +40,11 @@ class FaultyEnv : public Env {
   // From now on every one of this kind fails ("write", "sync", …; "" none).
   void FailAlways(const std::string& operation,
                   absl::StatusCode code = absl::StatusCode::kUnavailable);
-  // Operations so far that can fail.
+  // The same for the n-th that only reads: opens, lists, reads, tells a size.
+  void FailReading(uint64_t n, absl::StatusCode code = absl::StatusCode::kUnavailable);
+  // A failure that was asked for by its number is still to come.
+  bool failure_is_due() const;
+  // Operations so far that can fail by FailOperation.
   uint64_t operations() const;
   uint64_t count(const std::string& operation) const;
 
@@ -64,6 +68,7 @@ class FaultyEnv : public Env {
   using Entries = std::map<std::string, std::shared_ptr<Inode>>;
 
   absl::Status Begin(const std::string& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status BeginReading(const std::string& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Grow(Inode* inode, uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t Used() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -73,6 +78,7 @@ class FaultyEnv : public Env {
   uint64_t operations_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
   uint64_t fail_at_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t fail_reading_at_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::StatusCode fail_code_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
   std::string fail_always_ ABSL_GUARDED_BY(mutex_);
   uint64_t capacity_ ABSL_GUARDED_BY(mutex_) = UINT64_MAX;

@@ -171,6 +171,46 @@ TEST_CASE_METHOD(InspectTest, "A file that is missing or has no header is lost, 
   CHECK(store->totals().live == 3);
 }
 
+TEST_CASE_METHOD(InspectTest, "Letters that cannot be read are told as an error, not as damage") {
+  for (uint64_t id = 1; id <= 4; ++id) Keep(id, std::string(3'000, 'a'));
+  store.reset();
+  const bool repairs = GENERATE(false, true);
+  uint64_t n = 1;
+  for (bool failed = true; failed; ++n) {
+    const std::string out = std::string(kCopy) + std::to_string(n);
+    env.FailReading(n);
+    const absl::Status status = repairs ? RepairLetters(&env, kFolder, out).status()
+                                        : VerifyLetters(&env, kFolder).status();
+    failed = !env.failure_is_due();
+    INFO("reading " << n << ": " << status.ToString());
+    REQUIRE((failed ? absl::IsUnavailable(status) : status.ok()));
+  }
+  CHECK(n > 5);
+}
+
+TEST_CASE_METHOD(InspectTest, "Whatever fails while a copy is written, it is whole or not told") {
+  for (uint64_t id = 1; id <= 4; ++id) Keep(id, std::string(3'000, 'a'));
+  store.reset();
+  uint64_t errors = 0;
+  bool failed = true;
+  for (uint64_t n = 1; failed; ++n) {
+    const std::string out = std::string(kCopy) + std::to_string(n);
+    env.FailOperation(n);
+    const absl::Status status = RepairLetters(&env, kFolder, out).status();
+    failed = !env.failure_is_due();
+    INFO("operation " << n << ": " << status.ToString());
+    if (!status.ok()) {
+      REQUIRE(absl::IsUnavailable(status));
+      ++errors;
+      continue;
+    }
+    const LettersReport copy = Verify(out);
+    REQUIRE(copy.sound());
+    REQUIRE(copy.live == 4);
+  }
+  CHECK(errors > 3);
+}
+
 TEST_CASE_METHOD(InspectTest, "A folder without letters, and a copy over another, are refused") {
   CHECK(absl::IsNotFound(VerifyLetters(&env, kFolder).status()));
   Keep(1, "first");

@@ -78,6 +78,28 @@ TEST_CASE_METHOD(LettersPipelineTest,
   CHECK(CountsBalance());
 }
 
+TEST_CASE_METHOD(LettersPipelineTest,
+                 "Rows that an altered table refuses wait for a disk that takes their letters") {
+  StartAndOpen();
+  Column a = TestColumn("a", ColumnType::kInt64);
+  a.max = 9;
+  database.ThenFail(ErrorClass::kPause, "42703");
+  database.SetDescribed(TestTable({a}, Conflict::kUpdate));
+  letters_disk.FailAlways("write");
+  REQUIRE(pipeline
+              ->Submit(Block("mixed", {{{"id", Value::Int(1)}, {"a", Value::Int(5)}},
+                                       {{"id", Value::Int(2)}, {"a", Value::Int(10)}}}))
+              .ok());
+  RunUntil([&] { return pipeline->status().last_error == "dead_letters"; });
+  CHECK(pipeline->status().state == PipelineState::kPaused);
+  CHECK(database.table().empty());
+  letters_disk.FailAlways("");
+  CHECK(RunToAnswer("mixed").rejected.size() == 1);
+  CHECK(Letters() == Strings{" id=2 a=10"});
+  CHECK(database.table() == Strings{"id=1 a=5"});
+  CHECK(CountsBalance());
+}
+
 TEST_CASE_METHOD(LettersPipelineTest, "A batch that is halved keeps each refused row once") {
   StartAndOpen();
   Column a = TestColumn("a", ColumnType::kInt64);

@@ -98,6 +98,27 @@ TEST_CASE("A sound journal is verified and dumped without its rows' values") {
   CHECK(lines[6].starts_with("end segment=2"));
 }
 
+TEST_CASE("A dump tells levels, and what the database refused, without values") {
+  JournalFixture journal;
+  REQUIRE(journal.Open().ok());
+  for (const AckLevel level : {AckLevel::kMemory, AckLevel::kDatabase}) {
+    QueuedBlock block = TestRequest(JournalTable(), journal.next_lsn, 1);
+    block.level = level;
+    REQUIRE(journal.journal().Append(block).ok());
+    journal.AwaitSynced(journal.next_lsn++);
+  }
+  REQUIRE(journal.journal()
+              .AppendRefused("p", 3, {{0, "a", RejectReason::kDuplicateKey, "secret"}})
+              .ok());
+  journal.Close();
+  std::string dump;
+  for (const std::string& line : Dump(journal.env, JournalFixture::kDirectory)) dump += line + "\n";
+  CHECK(dump.find("rows=1 level=memory segment") != std::string::npos);
+  CHECK(dump.find("rows=1 level=database segment") != std::string::npos);
+  CHECK(dump.find("refused producer=\"p\" sequence=3 rows=1") != std::string::npos);
+  CHECK(dump.find("secret") == std::string::npos);
+}
+
 TEST_CASE("A torn end is no damage") {
   JournalFixture journal;
   REQUIRE(journal.Open().ok());
@@ -108,6 +129,9 @@ TEST_CASE("A torn end is no damage") {
   const auto report = VerifyJournal(&journal.env, JournalFixture::kDirectory);
   REQUIRE(report.ok());
   CHECK(report->sound());
+  CHECK(Dump(journal.env, JournalFixture::kDirectory)
+            .back()
+            .starts_with("torn segment=1 offset=4096 bytes="));
   CHECK(report->torn_bytes > 90);
   CHECK(report->torn_bytes <= 104);
   CHECK(report->requests == 0);
@@ -127,6 +151,9 @@ TEST_CASE("A damaged record is named, and repaired into a copy that goes on wher
   REQUIRE(report.ok());
   CHECK(report->problems.size() == 2);
   CHECK(report->lost == std::vector<LsnRange>{{61, 80}});
+  const std::vector<std::string> damaged = Dump(journal.env, JournalFixture::kDirectory);
+  CHECK(damaged[4].starts_with("BAD segment=1 offset=" + lines[4].substr(at, 4)));
+  CHECK(damaged[5] == "LOST lsn=61..80");
   const auto repaired = RepairJournal(&journal.env, JournalFixture::kDirectory, kOut);
   REQUIRE(repaired.ok());
   CHECK(repaired->lost == std::vector<LsnRange>{{61, 80}});
@@ -139,6 +166,7 @@ TEST_CASE("A damaged record is named, and repaired into a copy that goes on wher
   CHECK(copy->sound());
   CHECK(copy->lost == std::vector<LsnRange>{{61, 80}});
   CHECK(copy->id == report->id);
+  CHECK(Dump(journal.env, kOut)[4].starts_with("lost lsn=61..80 segment=1"));
   Reopen(journal);
   CHECK(journal.state.next_lsn == 201);
   CHECK(journal.state.producers.last_sequence("producer-1") == 10);

@@ -116,6 +116,19 @@ TEST_CASE_METHOD(LedgerFileTest, "Whatever fails once, the next save is whole") 
   }
 }
 
+TEST_CASE_METHOD(LedgerFileTest, "A ledger that cannot be read is no new ledger") {
+  REQUIRE(Open()->Save(Record(1)).ok());
+  uint64_t n = 1;
+  for (bool failed = true; failed; ++n) {
+    env.FailReading(n);
+    const auto file = LedgerFile::Open(&env, "data");
+    failed = !env.failure_is_due();
+    INFO("reading " << n);
+    CHECK((failed ? absl::IsUnavailable(file.status()) : (*file)->saved() == Record(1)));
+  }
+  CHECK(n == 5);  // it is opened, and each of its places is read
+}
+
 TEST_CASE_METHOD(LedgerFileTest, "A full disk takes further saves") {
   auto file = Open();
   REQUIRE(file->Save(Record(1)).ok());

@@ -27,6 +27,15 @@ Column Described(const std::string& data_type, const std::string& column_type) {
   return Described(Facts(data_type, column_type));
 }
 
+TEST_CASE("JSON is a type of MySQL's, and a check of MariaDB's on text") {
+  CHECK(Described("json", "json").type == ColumnType::kJson);
+  MySqlColumnFacts text = Facts("longtext", "longtext");
+  text.charset = "utf8mb4";
+  CHECK(Described(text).type == ColumnType::kText);
+  text.checks_json = true;
+  CHECK(Described(text).type == ColumnType::kJson);
+}
+
 TEST_CASE("Integers have the range of their width") {
   const Column tiny = Described("tinyint", "tinyint(4)");
   CHECK((tiny.type == ColumnType::kInt64 && tiny.min == -128 && tiny.max == 127));

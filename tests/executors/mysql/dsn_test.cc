@@ -53,6 +53,7 @@ TEST_CASE("A certificate authority means that the certificate is checked") {
   CHECK(address.socket == "/run/m.sock");
   CHECK(address.tls == Tls::kVerifyFull);
   CHECK(Parsed("mysql://u@h/shop?ssl_ca=x&ssl_mode=required").tls == Tls::kRequired);
+  CHECK(Parsed("mysql://u@h/shop?ssl_ca=x&ssl_mode=verify-full").tls == Tls::kVerifyFull);
   CHECK(Parsed("mysql://u@h/shop?ssl_mode=disabled").tls == Tls::kDisabled);
 }
 

@@ -92,6 +92,21 @@ TEST_CASE("A created table needs a column and good names") {
   CHECK_FALSE(MakeMySqlAddColumn({"", "t"}, {std::string("\0", 1), ColumnType::kText}).ok());
 }
 
+TEST_CASE("Each type has a column that holds it, in a key, too") {
+  const auto sql = [](ColumnType type, bool in_key) {
+    return std::string(*MakeMySqlAddColumn({"", "t"}, {"c", type, in_key}));
+  };
+  const std::string add = "ALTER TABLE `t` ADD COLUMN `c` ";
+  CHECK(sql(ColumnType::kFloat32, false) == add + "DOUBLE NULL");
+  CHECK(sql(ColumnType::kBytes, false) == add + "LONGBLOB NULL");
+  CHECK(sql(ColumnType::kTimestamp, false) == add + "DATETIME(6) NULL");
+  CHECK(sql(ColumnType::kUuid, false) ==
+        add + "CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NULL");
+  const std::vector<NewColumn> key = {{"k", ColumnType::kBytes, true}};
+  CHECK(MakeMySqlCreateTable({"", "t"}, key)->find("`k` VARBINARY(255) NOT NULL") !=
+        std::string::npos);
+}
+
 TEST_CASE("Times have a sign and up to 838 hours") {
   char buffer[kMySqlCellChars];
   const auto text = [&](int64_t micros) {

@@ -51,6 +51,10 @@ TEST_CASE("A DSN that cannot be read is not quoted in the error") {
   REQUIRE(text.status().code() == absl::StatusCode::kInvalidArgument);
   CHECK_FALSE(Has(text.status().ToString(), "geheim"));
   CHECK_FALSE(Has(text.status().ToString(), "nonsense"));
+  const auto executor = MakePostgresExecutor({.dsn = "password=geheim nonsense"});
+  const absl::Status status = executor->ReadSlots({}).status();
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK_FALSE(Has(status.ToString(), "geheim"));
 }
 
 TEST_CASE("The SQLSTATE of a refused connection is found in the message, in any language") {

@@ -112,6 +112,13 @@ TEST_CASE("Tables and columns are created with PostgreSQL's types") {
   CHECK(AddColumnsStatement({"", "t"}, {columns.data() + 1, 2}) ==
         "ALTER TABLE \"t\" ADD COLUMN IF NOT EXISTS \"u\" NUMERIC(20,0), "
         "ADD COLUMN IF NOT EXISTS \"doc\" JSONB");
+  const std::vector<NewColumn> others = {{"f", ColumnType::kFloat32},
+                                         {"at", ColumnType::kTimestamp},
+                                         {"uuid", ColumnType::kUuid},
+                                         {"color", ColumnType::kEnum}};
+  CHECK(CreateTableStatement({"", "t"}, others) ==
+        "CREATE TABLE IF NOT EXISTS \"t\" (\"f\" REAL, \"at\" TIMESTAMP, \"uuid\" UUID, "
+        "\"color\" TEXT)");
 }
 
 }  // namespace
