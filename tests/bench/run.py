@@ -10,6 +10,7 @@ whose counts and checksum are compared afterwards. Prints a table and writes bui
 
 import argparse
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -21,7 +22,6 @@ import pairs
 import recovery
 import resources
 import results
-from programs import Failed
 from workload import Workload
 
 LIST = {"latency": latency.measure, "memory": resources.memory, "recovery": recovery.measure,
@@ -70,7 +70,7 @@ def main():
             try:
                 for result in measure(word, folder, workload, arguments):
                     found.add(result)
-            except (Failed, OSError, RuntimeError) as error:
+            except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                 found.add(results.failed(word, "did not run to its end", str(error)))
     met = sum(result["met"] for result in found.all)
     print(f"met: {met} of {len(found.all)}; medians; details in {out.relative_to(ROOT)}")

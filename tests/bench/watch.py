@@ -6,6 +6,8 @@ import re
 import threading
 import time
 
+from programs import Failed
+
 MIB = 1 << 20
 
 
@@ -37,10 +39,11 @@ def folder_bytes(folder):
 
 class Watch:
     """Calls `look` every so often on a thread of its own while the block lasts; `seen` holds
-    (seconds since the beginning, value)."""
+    (seconds since the beginning, value). A look that failed is told at the block's end."""
 
     def __init__(self, look, every_seconds=0.1):
         self._look, self._every, self.seen = look, every_seconds, []
+        self._error = None
 
     def __enter__(self):
         self._end = threading.Event()
@@ -49,16 +52,21 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self._end.set()
         self._thread.join()
+        if self._error is not None and kind is None:
+            raise Failed(f"what a program uses cannot be seen: {self._error}")
 
     def values(self):
         return [value for _, value in self.seen]
 
     def _run(self):
-        while not self._end.wait(self._every):
-            self.seen.append((time.monotonic() - self._begun, self._look()))
+        try:
+            while not self._end.wait(self._every):
+                self.seen.append((time.monotonic() - self._begun, self._look()))
+        except Exception as error:
+            self._error = error
 
 
 def memory_watch(pid):
