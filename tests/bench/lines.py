@@ -37,9 +37,9 @@ _ONE_BY_ONE = 200_000
 
 LINES = (
     Line("1", "W, one stream, row form, one flush connection", POSTGRESQL, _PSQL, 1.25, 1.6, 280e3,
-         sides.stream(), sides.by_hand),
+         sides.stream(connections=1), sides.by_hand),
     Line("2", "as 1", POSTGRESQL, "libpq COPY BINARY, 10 000 rows a transaction", 0.75, 0.9, 517e3,
-         sides.stream(), sides.copy_loader()),
+         sides.stream(connections=1), sides.copy_loader()),
     Line("3", "W, one stream, column form, two flush connections", POSTGRESQL, _PSQL, 1.8, 2.1, 280e3,
          sides.stream("--form", "columns", connections=2), sides.by_hand),
     Line("4", "W as upsert, every row changed", POSTGRESQL,
@@ -50,9 +50,9 @@ LINES = (
     Line("6", "W, one stream, row form", SQLITE, "prepared inserts, 10 000 rows a transaction", 0.8, 1.2,
          418e3, sides.stream(), sides.by_hand),
     Line("7", "64 streams, one row a message", POSTGRESQL, "64 connections, one INSERT a commit", 4, 6, 11e3,
-         sides.stream(*_STREAMS, connections=8), sides.direct_writers(), rows_max=_ONE_BY_ONE),
+         sides.stream(*_STREAMS), sides.direct_writers(), rows_max=_ONE_BY_ONE),
     Line("7m", "64 streams, one row a message", MARIADB, "64 connections, one INSERT a commit", 3, 4.5, 15e3,
-         sides.stream(*_STREAMS, connections=8), sides.direct_writers(), rows_max=_ONE_BY_ONE),
+         sides.stream(*_STREAMS), sides.direct_writers(), rows_max=_ONE_BY_ONE),
     Line("8", "64 unary one-row calls in flight", POSTGRESQL, "empty unary calls, 64 in flight", 0.7, 0.85,
          20.6e3, sides.unary(), sides.empty_calls(), rows_max=_ONE_BY_ONE, theirs_writes=False),
     Line("9", "W, one stream, row form, with a journal", POSTGRESQL, "the same with journal: none", 0.85,

@@ -11,6 +11,9 @@ from databases import table_names
 from programs import Failed, printed, run
 
 
+CONNECTIONS = 8  # connections_max where a line does not say how many: the daemon's default
+
+
 def configuration(target, connections, table="", limits="", tables=1):
     """One target and its tables, all open before the daemon is ready; `table` and `limits` are further keys
     in YAML."""
@@ -30,7 +33,7 @@ def seconds_of(command):
     return float(printed(run(command), "seconds"))
 
 
-def stream(*arguments, connections=1, table="", tables=1):
+def stream(*arguments, connections=CONNECTIONS, table="", tables=1):
     """Through the daemon, by bench_stream_client with these arguments."""
     def side(target, workload, rows):
         with Daemon(configuration(target, connections, table, tables=tables)) as daemon:
@@ -44,7 +47,7 @@ def stream(*arguments, connections=1, table="", tables=1):
 def unary(in_flight=64):
     """Through the daemon, one row a call."""
     def side(target, workload, rows):
-        with Daemon(configuration(target, connections=8)) as daemon:
+        with Daemon(configuration(target, CONNECTIONS)) as daemon:
             seconds = seconds_of([program("bench_unary_client"), "--server", daemon.grpc_address,
                                   "--in-flight", in_flight, workload.file(rows)])
             stop(daemon)
@@ -56,7 +59,7 @@ def load():
     """Through the daemon, by `batchsql load`; from its start to its end, as psql is measured."""
     def side(target, workload, rows):
         file = workload.file(rows)
-        with Daemon(configuration(target, connections=1)) as daemon:
+        with Daemon(configuration(target, CONNECTIONS)) as daemon:
             begun = time.monotonic()
             run([program("batchsql"), "load", file, "--table", "events", "--server", daemon.grpc_address])
             seconds = time.monotonic() - begun
