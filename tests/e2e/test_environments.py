@@ -205,6 +205,8 @@ def test_full_journals_are_alerted_and_resolved_when_rows_are_written(own_databa
     assert "the disk budget of 16777216 bytes is used up" in fired["annotations"]["description"]
     database.server.start()
     webhook.wait_for("BatchSQLDiskFull", table, "resolved")
+    # A stop that must write them all may take longer than its grace.
+    processes.wait_until(lambda: client.table_status(table).queued_rows == 0, SECONDS, "an empty queue")
     assert daemon.stop() == 0
 
 
