@@ -116,6 +116,26 @@ TEST_CASE_METHOD(MetricsTest, "Rows per second are those of the last ten, and 0 
   CHECK(Of("batchsql_current_rps", kTable) == "0");
 }
 
+TEST_CASE_METHOD(MetricsTest,
+                 "The status page shows means of the last minute, and none when idle") {
+  CHECK_FALSE(pipeline->recent().batch_rows.has_value());
+  pipeline->FlushCommitted(100, 90, 30);
+  pipeline->FlushCommitted(300, 300, 10);
+  const std::vector<RowsLatency> latencies = {{100, 0.5}, {300, 0.1}};
+  pipeline->RowsCommitted(latencies);
+  const PipelineMetrics::Recent recent = pipeline->recent();
+  CHECK(recent.rows_per_second == Approx(39));
+  CHECK(recent.batch_rows.value() == Approx(200));
+  CHECK(recent.flush_ms.value() == Approx(20));
+  CHECK(recent.commit_ms.value() == Approx(200));
+  clock.Advance(seconds(30));
+  CHECK(pipeline->recent().rows_per_second == 0);
+  CHECK(pipeline->recent().batch_rows.value() == Approx(200));
+  clock.Advance(seconds(61));
+  CHECK_FALSE(pipeline->recent().batch_rows.has_value());
+  CHECK_FALSE(pipeline->recent().commit_ms.has_value());
+}
+
 TEST_CASE_METHOD(MetricsTest, "The error rate keeps its value while rows wait unattempted") {
   pipeline->AttemptFailed(AttemptReason::kTransient, milliseconds(3));
   pipeline->AttemptFailed(AttemptReason::kTransient, milliseconds(3));

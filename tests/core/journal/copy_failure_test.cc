@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/journal/journal_inspect.h"
+#include "core/journal/journal_recovery.h"
 #include "tests/core/journal/journal_fixture.h"
 
 namespace batchsql {
@@ -128,6 +129,22 @@ TEST_CASE("Rows that cannot be read back now are read back later") {
     REQUIRE(again->size() == kRows);
   }
   CHECK(n > 5);
+}
+
+TEST_CASE("Damage that comes while a journal is open is found when its rows are read back") {
+  JournalFixture journal(16 << 10);
+  Fill(journal);
+  REQUIRE(journal.Open().ok());
+  const std::string path = SegmentPath(JournalFixture::kDirectory, 3);
+  std::string bytes = journal.env.Contents(path);
+  const size_t middle = bytes.find_last_not_of('\0') / 2 + 2048;
+  bytes.replace(middle, 16, 16, 'x');
+  journal.env.SetContents(path, bytes);
+  const auto read = journal.ReadAll(4'000);
+  REQUIRE(absl::IsDataLoss(read.status()));
+  const std::string message(read.status().message());
+  CHECK(message.find(path + ", offset ") != std::string::npos);
+  CHECK(message.find("batchsql journal repair data/t --out") != std::string::npos);
 }
 
 }  // namespace
