@@ -71,8 +71,9 @@ def one_run(target, rows):
         target.server.start()
         files = journal_files(daemon)
         size = folder_bytes(daemon.data_dir)
-        forget(files)
-        cat = cat_seconds(files)
+        for _ in range(2):  # the first brings them into what a host may keep below our cache
+            forget(files)
+            cat = cat_seconds(files)
         forget(files)
         begun = time.monotonic()
         daemon.start()
