@@ -48,10 +48,12 @@ class PipelineFamilies {
 
   std::vector<prometheus::MetricFamily> Take() {
     std::vector<prometheus::MetricFamily> families;
-    for (Family* family : {&received_, &replayed_, &recovered_, &deduplicated_, &coalesced_, &lost_,
-                           &skipped_, &rejected_, &dead_lettered_, &dead_letters_, &queue_rows_,
-                           &queue_bytes_, &oldest_, &inflight_, &state_, &at_least_once_,
-                           &journal_bytes_, &journal_segments_, &journal_limit_}) {
+    for (Family* family :
+         {&received_,     &replayed_,    &recovered_,     &deduplicated_,  &coalesced_,
+          &lost_,         &skipped_,     &rejected_,      &dead_lettered_, &dead_letters_,
+          &queue_rows_,   &queue_bytes_, &oldest_,        &inflight_,      &batch_rows_,
+          &batch_linger_, &state_,       &at_least_once_, &journal_bytes_, &journal_segments_,
+          &journal_limit_}) {
       families.push_back(family->Take());
     }
     return families;

@@ -105,8 +105,8 @@ function fillRow(row, pipeline, history) {
   setText(cells[4], error || '–', error ? 'warn' : '');
   setText(cells[5], count.format(pipeline.dead_letters), pipeline.dead_letters > 0 ? 'bad' : '');
   setText(cells[6], `${(pipeline.integrity * 100).toFixed(2)} %`, integrityClass(pipeline.integrity));
-  const batch = pipeline.batch_rows === null ? '–' : count.format(Math.round(pipeline.batch_rows));
-  setText(cells[7], `${batch} of ${count.format(pipeline.batch_rows_target)}`);
+  setText(cells[7], pipeline.batch_rows === null ? '–'
+    : `${count.format(Math.round(pipeline.batch_rows))} of ${count.format(pipeline.batch_rows_target)}`);
   setText(cells[8], millis(pipeline.flush_ms));
   setText(cells[9], millis(pipeline.commit_ms));
 }
