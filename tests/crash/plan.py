@@ -19,6 +19,7 @@ class Plan:
     database_pause: tuple = (4, 9)
     cut_pause: tuple = (0.1, 1.2)
     lingers_ms: tuple = (0, 5, 50, 300)  # A round takes one for each table.
+    batchings: tuple = ("fixed", "fixed", "auto")  # The same.
     round_seconds: float = 25
     settle_seconds: float = 60  # For what is not acknowledged yet, and again for the queues.
 
@@ -62,4 +63,5 @@ def aimed_at(sabotage, kind, with_journal=True):
         plan.lives = {"second_daemon": 1}
         plan.cut_pause = plan.database_pause = (30, 60)
         plan.lingers_ms = (1000,)  # So that the stopped one has rows which both know.
+        plan.batchings = ("fixed",)
     return plan

@@ -38,15 +38,16 @@ def _take_ids(database):
     database.execute(f"INSERT INTO {rows.TABLES[1].name} ({', '.join(rows.NAMES)}) VALUES {taken}")
 
 
-def configuration(database, random_, with_journal, grace_ms, lingers_ms):
+def configuration(database, random_, with_journal, grace_ms, plan):
     """The daemon's configuration for one round. Small segments rotate and are trimmed often.
 
     `grace_ms`: how long the journal keeps what is committed, for a target that moves back.
     """
     tables = []
     for table in rows.TABLES:
-        batch = (f"batch: {{rows_max: {random_.choice((50, 500, 5000))}, "
-                 f"linger_ms: {random_.choice(lingers_ms)}}}")
+        batch = (f"batching: {random_.choice(plan.batchings)}, "
+                 f"batch: {{rows_max: {random_.choice((50, 500, 5000))}, "
+                 f"linger_ms: {random_.choice(plan.lingers_ms)}}}")
         journal = (random_.choice(("", "producers: target, ")) if with_journal
                    else "journal: none, ")
         tables.append(f"  - {{name: {table.name}, conflict: {table.conflict}, {journal}{batch}}}")

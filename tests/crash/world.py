@@ -91,7 +91,7 @@ class World:
     def _configuration(self, random_):
         grace_ms = LONG_GRACE_MS if self.moves_back else random_.choice(SHORT_GRACES_MS)
         return tables.configuration(self.database, random_, self.with_journal, grace_ms,
-                                    self._plan.lingers_ms)
+                                    self._plan)
 
     def _sabotage_environment(self):
         return {"BATCHSQL_SABOTAGE": self.sabotage} if self.sabotage else {}
