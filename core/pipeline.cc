@@ -104,6 +104,7 @@ void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
   {
     MutexLock lock(mutex_);
     refused = CheckAccepting();
+    if (refused.ok() && waiting_flushes_ > 0) refused = FlushWaitsStatus();
     if (refused.ok()) {
       opens_.push_back({std::move(shape), std::move(callback)});
       wake_.NotifyAll();
@@ -235,7 +236,9 @@ void Pipeline::GiveUpQueue() {
   const RequestOutcome stopping{StoppingStatus(), {}, false};
   for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(stopping);
   for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Finish(stopping);
-  for (OpenRequest& open : opens) open.callback(stopping.status);
+  for (OpenRequest& open : opens) {
+    if (open.callback) open.callback(stopping.status);
+  }
 }
 
 void Pipeline::RunFlusher() {
@@ -297,7 +300,7 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
   if (opening_) return false;
   if (reopen_at_.has_value() && now >= *reopen_at_) {
     reopen_at_.reset();
-    opens_.push_back({{}, [](const absl::StatusOr<Schema>&) {}});
+    opens_.push_back({});
   }
   if (!opens_.empty()) {
     if (flushing_ > 0 || reading_back_) return false;  // the window is drained before DDL
@@ -396,7 +399,7 @@ void Pipeline::RunOpens(std::deque<OpenRequest> opens) {
     absl::StatusOr<Schema> opened =
         unreachable.ok() ? OpenOnce(open.shape) : absl::StatusOr<Schema>(unreachable);
     if (absl::IsUnavailable(opened.status())) unreachable = opened.status();
-    open.callback(std::move(opened));
+    if (open.callback) open.callback(std::move(opened));
   }
   MutexLock lock(mutex_);
   opening_ = false;

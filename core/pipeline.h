@@ -233,7 +233,7 @@ class Pipeline {
  private:
   struct OpenRequest {
     std::vector<NewColumn> shape;
-    OpenCallback callback;
+    OpenCallback callback;  // null: nobody asked
   };
   // What a flusher does next.
   struct Work {
@@ -369,6 +369,8 @@ class Pipeline {
   void AnswerAll(Batch& batch, const absl::Status& status);
   void ReportLost(const Batch& batch);
   bool WaitBeforeRetry(Duration wait);
+  void RefuseOpens();
+  static absl::Status FlushWaitsStatus();
   void SetState(PipelineState state, const std::string& code,
                 ErrorClass error_class = ErrorClass::kNone);
   static StopKind KindOfFileError(const absl::Status& error);
@@ -394,6 +396,7 @@ class Pipeline {
   Batcher batcher_ ABSL_GUARDED_BY(mutex_);
   std::optional<BatchTuner> tuner_ ABSL_GUARDED_BY(mutex_);  // steers batcher_
   std::deque<OpenRequest> opens_ ABSL_GUARDED_BY(mutex_);
+  uint32_t waiting_flushes_ ABSL_GUARDED_BY(mutex_) = 0;  // for their next attempt
   Schema schema_ ABSL_GUARDED_BY(mutex_);
   PipelineStatus status_ ABSL_GUARDED_BY(mutex_);
   uint64_t flushing_rows_ ABSL_GUARDED_BY(mutex_) = 0;

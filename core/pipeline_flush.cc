@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -229,7 +231,7 @@ Pipeline::AttemptResult Pipeline::HandleFenced(Flush& flush) {
   batcher_.PutBack(std::move(flush.batch.blocks));
   if (window_.has_value()) {
     window_.reset();
-    opens_.push_back({{}, [](const absl::StatusOr<Schema>&) {}});
+    opens_.push_back({});
   }
   return AttemptResult::kAnswered;
 }
@@ -365,14 +367,35 @@ void Pipeline::ReportLost(const Batch& batch) {
 
 // False when the shutdown's deadline came first.
 bool Pipeline::WaitBeforeRetry(Duration wait) {
+  RefuseOpens();
   const TimePoint until = clock_->Now() + wait;
   MutexLock lock(mutex_);
-  while (true) {
-    const TimePoint now = clock_->Now();
-    if (draining_ && now >= drain_deadline_) return false;
-    if (now >= until) return true;
+  ++waiting_flushes_;
+  TimePoint now = clock_->Now();
+  while (now < until && !(draining_ && now >= drain_deadline_)) {
     clock_->WaitUntil(wake_, mutex_, draining_ ? std::min(until, drain_deadline_) : until);
+    now = clock_->Now();
   }
+  --waiting_flushes_;
+  return !(draining_ && now >= drain_deadline_);
+}
+
+// The table is looked at when no flush is under way, and this one may be for as long as the
+// database is away: who asks is told so now.
+void Pipeline::RefuseOpens() {
+  std::deque<OpenRequest> asked;
+  {
+    MutexLock lock(mutex_);
+    const auto first_asked = std::stable_partition(
+        opens_.begin(), opens_.end(), [](const OpenRequest& open) { return !open.callback; });
+    std::move(first_asked, opens_.end(), std::back_inserter(asked));
+    opens_.erase(first_asked, opens_.end());
+  }
+  for (OpenRequest& open : asked) open.callback(FlushWaitsStatus());
+}
+
+absl::Status Pipeline::FlushWaitsStatus() {
+  return absl::UnavailableError("rows wait for the database, which is away or refuses them");
 }
 
 }  // namespace batchsql

@@ -65,6 +65,18 @@ TEST_CASE_METHOD(FailureTest, "The waits between attempts grow up to the limit")
                               "test_name=\"default\"} 30\n") != std::string::npos);
 }
 
+TEST_CASE_METHOD(FailureTest, "Who asks for the table does not wait for a flush that waits") {
+  MakeAndOpen();
+  database.ThenFail(ErrorClass::kReconnect, "08006", 2);
+  REQUIRE(Submit("a", 1, 10).ok());
+  database.AwaitWrites(1);
+  CHECK(absl::IsUnavailable(Open().status()));  // asked before the wait, or in it
+  CHECK(absl::IsUnavailable(Open().status()));
+  RunToWrite(3);
+  CHECK(answers.Await("a").status.ok());
+  CHECK(Open().ok());
+}
+
 TEST_CASE_METHOD(FailureTest, "What a person must mend pauses the pipeline, and it resumes alone") {
   MakeAndOpen();
   database.ThenFail(ErrorClass::kPause, "42501", 2);

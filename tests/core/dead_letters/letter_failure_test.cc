@@ -35,8 +35,9 @@ class LetterFailureTest {
   absl::Status Open() {
     store.reset();
     auto opened = DeadLetters::Open(&env, &space, {kFolder, 8'192, 8'192});
-    if (opened.ok()) store = *std::move(opened);
-    return opened.status();
+    if (!opened.ok()) return opened.status();
+    store = *std::move(opened);
+    return absl::OkStatus();
   }
   // Each reading that the call needs fails in turn: UNAVAILABLE then, and right without.
   template <typename Call>
