@@ -13,6 +13,8 @@
 namespace batchsql {
 namespace {
 
+// What a cell takes in a block beside its bytes, at most: a number or an end, and its state.
+constexpr size_t kCellBytesMax = sizeof(uint64_t) + 1;
 // Scratch of one column above this is given back after the request that needed it.
 constexpr size_t kScratchBytesMax = size_t{16} << 20;
 
@@ -95,6 +97,8 @@ void RowBlockBuilder::Start(const TableSchema& schema) {
   bound_ = 0;
   hint_ = 0;
   rows_ = 0;
+  cells_of_row_ = 0;
+  bytes_bound_ = 0;
   bound_of_schema_.assign(schema.columns().size(), -1);
   required_.clear();
   for (size_t i = 0; i < schema.columns().size(); ++i) {
@@ -103,6 +107,7 @@ void RowBlockBuilder::Start(const TableSchema& schema) {
       required_.push_back(static_cast<uint16_t>(i));
     }
   }
+  required_unbound_ = static_cast<uint32_t>(required_.size());
   rejected_.clear();
   row_refused_.clear();
 }
@@ -131,6 +136,10 @@ absl::StatusOr<uint32_t> RowBlockBuilder::BindColumn(std::string_view name, uint
   cells.schema_index = schema_->FindColumn(name);
   if (cells.schema_index >= 0) {
     bound_of_schema_[static_cast<size_t>(cells.schema_index)] = static_cast<int>(bound_);
+    if (std::find(required_.begin(), required_.end(), cells.schema_index) != required_.end()) {
+      --required_unbound_;
+    }
+    bytes_bound_ += rows_ * kCellBytesMax;
     for (uint32_t row = 0; row < rows_; ++row) {
       cells.PushEmpty(IsVariable(ColumnOf(cells).type), CellState::kAbsent);
     }
@@ -144,6 +153,8 @@ const Column& RowBlockBuilder::ColumnOf(const Cells& cells) const {
 }
 
 void RowBlockBuilder::Append(uint32_t column, const Value& value) {
+  ++cells_of_row_;
+  bytes_bound_ += kCellBytesMax;
   AppendChecked(cells_[column], value);
 }
 
@@ -181,6 +192,7 @@ RejectReason RowBlockBuilder::AppendCell(Cells& cells, const Value& value) {
   if (variable) {
     if (cells.heap.size() + checked.bytes.size() > block_bytes_max_) return RejectReason::kTooLong;
     cells.heap.insert(cells.heap.end(), checked.bytes.begin(), checked.bytes.end());
+    bytes_bound_ += checked.bytes.size();
     cells.ends.push_back(static_cast<uint32_t>(cells.heap.size()));
   } else {
     cells.fixed.push_back(checked.fixed);
@@ -189,25 +201,37 @@ RejectReason RowBlockBuilder::AppendCell(Cells& cells, const Value& value) {
   return RejectReason::kNone;
 }
 
-void RowBlockBuilder::EndRow() { EndRows(1); }
+// A row with a cell in every column needs no look at the columns, unless the block may be too
+// large.
+void RowBlockBuilder::EndRow() {
+  const bool complete = cells_of_row_ == bound_ && required_unbound_ == 0;
+  if (!complete || bytes_bound_ > block_bytes_max_) return EndRows(1);
+  ++rows_;
+  hint_ = 0;
+  cells_of_row_ = 0;
+}
 
 void RowBlockBuilder::EndRows(uint32_t rows) {
   const uint32_t end = rows_ + rows;
   CheckMissing(rows_, end);
   size_t bytes = 0;
+  size_t states = 0;  // were one of each column no value
   for (uint32_t i = 0; i < bound_; ++i) {
     Cells& cells = cells_[i];
     if (cells.schema_index < 0) continue;
     const bool variable = IsVariable(ColumnOf(cells).type);
     while (cells.rows < end) cells.PushEmpty(variable, CellState::kAbsent);
     bytes += cells.size_bytes();
+    states += end;
   }
+  bytes_bound_ = bytes + states;
   for (uint32_t row = rows_; bytes > block_bytes_max_ && row < end; ++row) {
     RejectNamed(row, "", RejectReason::kTooLong,
                 "the request's rows are larger than a block may be");
   }
   rows_ = end;
   hint_ = 0;
+  cells_of_row_ = 0;
 }
 
 // Rows that end without a cell in a column that needs one.

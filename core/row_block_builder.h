@@ -114,6 +114,9 @@ class RowBlockBuilder {
   uint32_t bound_ = 0;
   uint32_t hint_ = 0;  // next column expected by BindColumn
   uint32_t rows_ = 0;
+  uint32_t cells_of_row_ = 0;         // appended since the last row ended
+  uint32_t required_unbound_ = 0;     // columns that need a cell and are not bound
+  size_t bytes_bound_ = 0;            // the block's cells take no more
   std::vector<int> bound_of_schema_;  // schema index → index in cells_, -1
   std::vector<uint16_t> required_;    // NOT NULL without default
   std::vector<RowRejection> rejected_;

@@ -41,7 +41,8 @@ bool HasZeroByte(uint64_t word) { return ((word - kLowBits) & ~word & kHighBits)
 
 Utf8Facts InspectUtf8(std::string_view text) {
   Utf8Facts facts;
-  const auto* at = reinterpret_cast<const uint8_t*>(text.data());
+  const auto* const begin = reinterpret_cast<const uint8_t*>(text.data());
+  const uint8_t* at = begin;
   const uint8_t* const end = at + text.size();
   while (at < end) {
     if (end - at >= 8) {
@@ -52,6 +53,15 @@ Utf8Facts InspectUtf8(std::string_view text) {
         facts.code_points += 8;
         at += 8;
         continue;
+      }
+    } else if (end - begin >= 8) {
+      // The last eight bytes, of which some were seen before.
+      uint64_t word;
+      std::memcpy(&word, end - sizeof(word), sizeof(word));
+      if ((word & kHighBits) == 0) {
+        facts.has_nul |= HasZeroByte(word);
+        facts.code_points += static_cast<size_t>(end - at);
+        break;
       }
     }
     size_t length = 1;

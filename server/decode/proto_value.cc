@@ -1,6 +1,8 @@
 #include "server/decode/proto_value.h"
 
+#include <cstring>
 #include <protozero/pbf_message.hpp>
+#include <protozero/varint.hpp>
 
 namespace batchsql {
 namespace {
@@ -33,6 +35,37 @@ constexpr uint32_t Tag(ValueField field, Wire wire) { return protozero::tag_and_
 
 std::string_view View(const protozero::data_view& view) { return {view.data(), view.size()}; }
 
+// The value of a message that is one field of a common type and nothing else, as clients send it;
+// absent: it is to be read field by field. A varint that ends with the message is all of it.
+Value DecodeOnlyField(std::string_view message) {
+  if (message.size() < 2) return {};
+  const char* at = message.data();
+  const char* const end = at + message.size();
+  const auto tag = static_cast<uint8_t>(*at++);
+  switch (tag) {
+    case Tag(ValueField::kInt, Wire::varint):
+    case Tag(ValueField::kTimestampUs, Wire::varint): {
+      const int64_t value = protozero::decode_zigzag64(protozero::decode_varint(&at, end));
+      if (at != end) return {};
+      return tag == Tag(ValueField::kInt, Wire::varint) ? Value::Int(value)
+                                                        : Value::Timestamp(value);
+    }
+    case Tag(ValueField::kDouble, Wire::fixed64): {
+      double value;
+      if (end - at != sizeof(value)) return {};
+      std::memcpy(&value, at, sizeof(value));
+      return Value::Double(value);
+    }
+    case Tag(ValueField::kText, Wire::length_delimited): {
+      const uint64_t length = protozero::decode_varint(&at, end);
+      if (length != static_cast<uint64_t>(end - at)) return {};
+      return Value::Text({at, length});
+    }
+    default:
+      return {};
+  }
+}
+
 Value DecodeList(std::string_view message, std::vector<Value>* elements) {
   if (elements == nullptr) throw NestedListError();
   DecodeProtoList(message, elements);
@@ -42,7 +75,8 @@ Value DecodeList(std::string_view message, std::vector<Value>* elements) {
 }  // namespace
 
 Value DecodeProtoValue(std::string_view message, std::vector<Value>* elements) {
-  Value value;
+  Value value = DecodeOnlyField(message);
+  if (value.kind != Value::Kind::kAbsent) return value;
   protozero::pbf_message<ValueField> reader(message.data(), message.size());
   while (reader.next()) {
     switch (reader.tag_and_type()) {
