@@ -369,7 +369,7 @@ class Pipeline {
   void AnswerAll(Batch& batch, const absl::Status& status);
   void ReportLost(const Batch& batch);
   bool WaitBeforeRetry(Duration wait);
-  void RefuseOpens();
+  void BeginWait();
   static absl::Status FlushWaitsStatus();
   void SetState(PipelineState state, const std::string& code,
                 ErrorClass error_class = ErrorClass::kNone);

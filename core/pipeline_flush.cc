@@ -367,10 +367,9 @@ void Pipeline::ReportLost(const Batch& batch) {
 
 // False when the shutdown's deadline came first.
 bool Pipeline::WaitBeforeRetry(Duration wait) {
-  RefuseOpens();
+  BeginWait();
   const TimePoint until = clock_->Now() + wait;
   MutexLock lock(mutex_);
-  ++waiting_flushes_;
   TimePoint now = clock_->Now();
   while (now < until && !(draining_ && now >= drain_deadline_)) {
     clock_->WaitUntil(wake_, mutex_, draining_ ? std::min(until, drain_deadline_) : until);
@@ -382,10 +381,11 @@ bool Pipeline::WaitBeforeRetry(Duration wait) {
 
 // The table is looked at when no flush is under way, and this one may be for as long as the
 // database is away: who asks is told so now.
-void Pipeline::RefuseOpens() {
+void Pipeline::BeginWait() {
   std::deque<OpenRequest> asked;
   {
     MutexLock lock(mutex_);
+    ++waiting_flushes_;  // from here on Open refuses
     const auto first_asked = std::stable_partition(
         opens_.begin(), opens_.end(), [](const OpenRequest& open) { return !open.callback; });
     std::move(first_asked, opens_.end(), std::back_inserter(asked));
