@@ -215,16 +215,14 @@ void RowBlockBuilder::EndRows(uint32_t rows) {
   const uint32_t end = rows_ + rows;
   CheckMissing(rows_, end);
   size_t bytes = 0;
-  size_t states = 0;  // were one of each column no value
   for (uint32_t i = 0; i < bound_; ++i) {
     Cells& cells = cells_[i];
     if (cells.schema_index < 0) continue;
     const bool variable = IsVariable(ColumnOf(cells).type);
     while (cells.rows < end) cells.PushEmpty(variable, CellState::kAbsent);
     bytes += cells.size_bytes();
-    states += end;
   }
-  bytes_bound_ = bytes + states;
+  bytes_bound_ = bytes + size_t{bound_} * end;  // had each column a cell that is no value
   for (uint32_t row = rows_; bytes > block_bytes_max_ && row < end; ++row) {
     RejectNamed(row, "", RejectReason::kTooLong,
                 "the request's rows are larger than a block may be");
