@@ -2,9 +2,8 @@
 
 #include <mysql.h>
 
-#include <algorithm>
+#include <string>
 #include <string_view>
-#include <utility>
 
 #include "core/civil_time.h"
 #include "executors/mysql/cell_text.h"
@@ -160,8 +159,12 @@ DatabaseError ArrayRowWriter::WriteStatement(const Statement& statement) {
   const MySqlInsert insert = MakeMySqlInsert(*statement.plan.schema, statement.columns, false);
   // Where no column is sent there is no parameter, hence no array.
   if (statement.columns.empty()) return connection_.Execute(insert.Text(statement.rows));
-  st_mysql_stmt* prepared = nullptr;
-  if (DatabaseError error = Find(insert.Text(1), &prepared); !error.ok()) return error;
+  const std::string sql = insert.Text(1);
+  MariaDbStatement* kept = nullptr;
+  DatabaseError error = prepared_.Find(
+      sql, [&](MariaDbStatement* made) { return connection_.Prepare(sql, made); }, &kept);
+  if (!error.ok()) return error;
+  st_mysql_stmt* const prepared = kept->get();
   Fill(statement);
   std::vector<MYSQL_BIND> binds;
   binds.reserve(arrays_.size());
@@ -171,25 +174,6 @@ DatabaseError ArrayRowWriter::WriteStatement(const Statement& statement) {
   if (mysql_stmt_bind_param(prepared, binds.data()) != 0 || mysql_stmt_execute(prepared) != 0) {
     return MariaDbError(prepared);
   }
-  return {};
-}
-
-DatabaseError ArrayRowWriter::Find(const std::string& sql, st_mysql_stmt** statement) {
-  auto found = std::find_if(prepared_.begin(), prepared_.end(),
-                            [&](const Prepared& prepared) { return prepared.sql == sql; });
-  if (found == prepared_.end()) {
-    Prepared prepared = {sql, 0, nullptr};
-    DatabaseError error = connection_.Prepare(sql, &prepared.statement);
-    if (!error.ok()) return error;
-    if (prepared_.size() >= kPreparedMax) {
-      prepared_.erase(std::min_element(
-          prepared_.begin(), prepared_.end(),
-          [](const Prepared& a, const Prepared& b) { return a.last_use < b.last_use; }));
-    }
-    found = prepared_.insert(prepared_.end(), std::move(prepared));
-  }
-  found->last_use = ++uses_;
-  *statement = found->statement.get();
   return {};
 }
 

@@ -2,12 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "executors/mysql/mariadb_connection.h"
+#include "executors/mysql/prepared_cache.h"
 #include "executors/mysql/row_writer.h"
 
 namespace batchsql {
@@ -22,22 +21,14 @@ class ArrayRowWriter final : public MySqlRowWriter {
   ~ArrayRowWriter() override;
 
  private:
-  struct Prepared {
-    std::string sql;
-    uint64_t last_use = 0;
-    MariaDbStatement statement;
-  };
-
   size_t StatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t columns,
                        uint64_t bytes_max) const override;
   DatabaseError WriteStatement(const Statement& statement) override;
 
-  DatabaseError Find(const std::string& sql, st_mysql_stmt** statement);
   void Fill(const Statement& statement);
 
   MariaDbConnection& connection_;
-  std::vector<Prepared> prepared_;
-  uint64_t uses_ = 0;
+  PreparedCache<MariaDbStatement> prepared_;
   std::vector<ParameterArray> arrays_;  // one per column; kept for their memory
 };
 

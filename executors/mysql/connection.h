@@ -51,7 +51,7 @@ class MySqlConnection {
   virtual DatabaseError Change(const std::string& sql,
                                absl::Span<const std::string_view> parameters, uint64_t* rows) = 0;
 
-  virtual std::unique_ptr<MySqlRowWriter> MakeRowWriter(uint32_t statement_rows_max) = 0;
+  virtual std::unique_ptr<MySqlRowWriter> MakeRowWriter() = 0;
 
  protected:
   MySqlConnection() = default;

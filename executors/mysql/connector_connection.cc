@@ -189,8 +189,8 @@ DatabaseError ConnectorConnection::Prepare(const std::string& sql,
   });
 }
 
-std::unique_ptr<MySqlRowWriter> ConnectorConnection::MakeRowWriter(uint32_t statement_rows_max) {
-  return std::make_unique<MultiRowWriter>(*this, statement_rows_max);
+std::unique_ptr<MySqlRowWriter> ConnectorConnection::MakeRowWriter() {
+  return std::make_unique<MultiRowWriter>(*this);
 }
 
 }  // namespace batchsql

@@ -44,7 +44,7 @@ class ConnectorConnection final : public MySqlConnection {
   DatabaseError QueryEach(const std::string& sql, SqlSession::OnRow on_row) override;
   DatabaseError Change(const std::string& sql, absl::Span<const std::string_view> parameters,
                        uint64_t* rows) override;
-  std::unique_ptr<MySqlRowWriter> MakeRowWriter(uint32_t statement_rows_max) override;
+  std::unique_ptr<MySqlRowWriter> MakeRowWriter() override;
 
   // The statement must end before the connection.
   DatabaseError Prepare(const std::string& sql, std::unique_ptr<sql::PreparedStatement>* statement);

@@ -174,7 +174,7 @@ DatabaseError MariaDbConnection::Change(const std::string& sql,
   return error;
 }
 
-std::unique_ptr<MySqlRowWriter> MariaDbConnection::MakeRowWriter(uint32_t /*statement_rows_max*/) {
+std::unique_ptr<MySqlRowWriter> MariaDbConnection::MakeRowWriter() {
   return std::make_unique<ArrayRowWriter>(*this);
 }
 

@@ -6,14 +6,16 @@
 #include <algorithm>
 #include <bit>
 #include <string_view>
-#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "executors/mysql/cell_text.h"
-#include "executors/mysql/errors.h"
+#include "executors/mysql/sql_text.h"
 
 namespace batchsql {
 namespace {
 
+// More rows a statement are no faster.
+constexpr size_t kStatementRowsMax = 1024;
 // More parameters than this a statement cannot have.
 constexpr size_t kParametersMax = 65'535;
 // The connector keeps a statement's last values; more than this is given back at once.
@@ -56,48 +58,27 @@ size_t PowerOfTwoRows(absl::Span<const uint64_t> ends, size_t begin, size_t rows
   return std::bit_floor(FittingRows(ends, begin, rows_max, bytes_max));
 }
 
-MultiRowWriter::MultiRowWriter(ConnectorConnection& connection, uint32_t statement_rows_max)
-    : MySqlRowWriter(connection.server().packet_bytes_max),
-      connection_(connection),
-      statement_rows_max_(std::max<uint32_t>(statement_rows_max, 1)) {}
+MultiRowWriter::MultiRowWriter(ConnectorConnection& connection)
+    : MySqlRowWriter(connection.server().packet_bytes_max), connection_(connection) {}
 
 MultiRowWriter::~MultiRowWriter() = default;
 
 size_t MultiRowWriter::StatementRows(absl::Span<const uint64_t> ends, size_t begin, size_t columns,
                                      uint64_t bytes_max) const {
   const size_t rows_max =
-      std::min<size_t>(statement_rows_max_, kParametersMax / std::max<size_t>(columns, 1));
+      std::min<size_t>(kStatementRowsMax, kParametersMax / std::max<size_t>(columns, 1));
   return PowerOfTwoRows(ends, begin, rows_max, bytes_max);
 }
 
 DatabaseError MultiRowWriter::WriteStatement(const Statement& statement) {
   const MySqlInsert insert =
       MakeMySqlInsert(*statement.plan.schema, statement.columns, statement.write_has_long_cell);
-  sql::PreparedStatement* prepared = nullptr;
-  if (DatabaseError e = Find(insert, statement.rows, &prepared); !e.ok()) return e;
-  return Execute(statement, *prepared);
-}
-
-DatabaseError MultiRowWriter::Find(const MySqlInsert& insert, size_t rows,
-                                   sql::PreparedStatement** statement) {
-  const std::string shape = insert.Text(1);
-  for (Prepared& prepared : prepared_) {
-    if (prepared.rows != rows || prepared.shape != shape) continue;
-    prepared.last_use = ++uses_;
-    *statement = prepared.statement.get();
-    return {};
-  }
-  if (prepared_.size() >= kPreparedMax) {
-    prepared_.erase(std::min_element(
-        prepared_.begin(), prepared_.end(),
-        [](const Prepared& a, const Prepared& b) { return a.last_use < b.last_use; }));
-  }
-  Prepared prepared = {shape, rows, ++uses_, nullptr};
-  DatabaseError error = connection_.Prepare(insert.Text(rows), &prepared.statement);
-  if (!error.ok()) return error;
-  *statement = prepared.statement.get();
-  prepared_.push_back(std::move(prepared));
-  return {};
+  std::unique_ptr<sql::PreparedStatement>* prepared = nullptr;
+  DatabaseError error = prepared_.Find(
+      absl::StrCat(statement.rows, " ", insert.Text(1)),
+      [&](auto* made) { return connection_.Prepare(insert.Text(statement.rows), made); },
+      &prepared);
+  return error.ok() ? Execute(statement, **prepared) : error;
 }
 
 DatabaseError MultiRowWriter::Execute(const Statement& statement,

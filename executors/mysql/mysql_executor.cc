@@ -243,7 +243,7 @@ class MySqlExecutor final : public Executor, private WriteSession {
       connection_.reset();
       return error;
     }
-    writer_ = connection_->MakeRowWriter(options_.statement_rows_max);
+    writer_ = connection_->MakeRowWriter();
     opened_ = std::chrono::steady_clock::now();
     WarnIfWeak();
     return {};

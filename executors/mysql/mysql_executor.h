@@ -16,8 +16,6 @@ struct MySqlOptions {
   // answer comes first.
   int read_timeout_s = 120;
   int write_timeout_s = 120;
-  // Rows of one multi-row INSERT, rounded down to a power of two.
-  uint32_t statement_rows_max = 1024;
   // Where the server takes arrays of parameters (MariaDB 10.2 and later), write with them.
   bool array_binding = true;
 };

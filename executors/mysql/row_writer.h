@@ -38,8 +38,6 @@ class MySqlRowWriter {
     bool write_has_long_cell;  // some cell of this Write is longer than kLongCellBytes
   };
   static constexpr size_t kLongCellBytes = 256 * 1024;
-  // Prepared statements that a writer keeps.
-  static constexpr size_t kPreparedMax = 32;
 
   explicit MySqlRowWriter(uint64_t packet_bytes_max);
 
