@@ -99,8 +99,8 @@ void LoadStream::ReceiveLoop() {
   changed_.NotifyAll();
 }
 
-uint64_t LoadStream::MarkOf(const v1::WriteStreamResponse& response) const {
-  switch (options_.ack) {
+uint64_t AcknowledgedThrough(const v1::WriteStreamResponse& response, v1::AckLevel level) {
+  switch (level) {
     case v1::ACK_LEVEL_MEMORY:
       return response.accepted_through();
     case v1::ACK_LEVEL_JOURNAL:
@@ -112,7 +112,7 @@ uint64_t LoadStream::MarkOf(const v1::WriteStreamResponse& response) const {
 
 void LoadStream::Handle(const v1::WriteStreamResponse& response) {
   for (const v1::RejectedRows& rejected : response.rejected()) HandleRejected(rejected);
-  Advance(MarkOf(response), response.committed_through());
+  Advance(AcknowledgedThrough(response, options_.ack), response.committed_through());
 }
 
 void LoadStream::HandleRejected(const v1::RejectedRows& rejected) {

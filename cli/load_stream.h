@@ -34,6 +34,9 @@ struct StreamProgress {
   uint64_t file_offset = 0;  // that the acknowledged chunks reach to
 };
 
+// The last message that has reached the level.
+uint64_t AcknowledgedThrough(const v1::WriteStreamResponse& response, v1::AckLevel level);
+
 // One WriteStream call. Owns a thread that sends and one that receives. Send is called by one
 // thread; Cancel and progress by any. Finish ends both threads; without it the destructor cancels.
 class LoadStream {
@@ -75,7 +78,6 @@ class LoadStream {
   void Handle(const v1::WriteStreamResponse& response);
   void HandleRejected(const v1::RejectedRows& rejected);
   void Advance(uint64_t acknowledged, uint64_t committed);
-  uint64_t MarkOf(const v1::WriteStreamResponse& response) const;
 
   const StreamOptions options_;
   const OnReject on_reject_;

@@ -3,23 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "cli/load_stream.h"
+
 namespace batchsql::bench {
 namespace {
 
 constexpr char kMethod[] = "/batchsql.v1.Ingest/WriteStream";
 // Small messages are put on the wire together, at most so many.
 constexpr size_t kWrittenTogether = 64;
-
-uint64_t Mark(const v1::WriteStreamResponse& response, v1::AckLevel level) {
-  switch (level) {
-    case v1::ACK_LEVEL_MEMORY:
-      return response.accepted_through();
-    case v1::ACK_LEVEL_JOURNAL:
-      return response.journaled_through();
-    default:
-      return response.committed_through();
-  }
-}
 
 }  // namespace
 
@@ -104,7 +95,7 @@ void StreamSender::OnReadDone(bool ok) {
   if (received_.DumpToSingleSlice(&slice).ok() &&
       response.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
     rows_committed_ = std::max(rows_committed_, response.rows_committed());
-    Acknowledge(Mark(response, level_));
+    Acknowledge(cli::AcknowledgedThrough(response, level_));
   }
   StartRead(&received_);
   WriteNext();
