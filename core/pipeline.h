@@ -329,7 +329,6 @@ class Pipeline {
   void RecoverLedger(const IntakeTotals& journaled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   IntakeTotals CountIntake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AdoptTotals(bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Tune(const Flush& flush, const WriteOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountEnded(uint64_t committed, uint64_t others) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<uint64_t> LiveTimes(absl::Span<const uint64_t> letter_ids) const;
   void Forgive(uint64_t letter_time_ms) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -363,6 +362,7 @@ class Pipeline {
   void Redescribe(Flush& flush);
   void AdoptSchema(Flush& flush, const Schema& schema);
   void Commit(Flush& flush, const FlushProgress& progress, const WriteOutcome& outcome);
+  void Tune(const Flush& flush, const WriteOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ObserveCommit(const Batch& batch);
   void AnswerCommitted(Batch& batch);
   void AnswerFlush(Flush& flush, const absl::Status& status);

@@ -35,6 +35,12 @@ size_t SequenceLength(const uint8_t* at, size_t available) {
   return 0;
 }
 
+uint64_t LoadWord(const uint8_t* at) {
+  uint64_t word;
+  std::memcpy(&word, at, sizeof(word));
+  return word;
+}
+
 bool HasZeroByte(uint64_t word) { return ((word - kLowBits) & ~word & kHighBits) != 0; }
 
 }  // namespace
@@ -46,8 +52,7 @@ Utf8Facts InspectUtf8(std::string_view text) {
   const uint8_t* const end = at + text.size();
   while (at < end) {
     if (end - at >= 8) {
-      uint64_t word;
-      std::memcpy(&word, at, sizeof(word));
+      const uint64_t word = LoadWord(at);
       if ((word & kHighBits) == 0) {
         facts.has_nul |= HasZeroByte(word);
         facts.code_points += 8;
@@ -56,8 +61,7 @@ Utf8Facts InspectUtf8(std::string_view text) {
       }
     } else if (end - begin >= 8) {
       // The last eight bytes, of which some were seen before.
-      uint64_t word;
-      std::memcpy(&word, end - sizeof(word), sizeof(word));
+      const uint64_t word = LoadWord(end - sizeof(uint64_t));
       if ((word & kHighBits) == 0) {
         facts.has_nul |= HasZeroByte(word);
         facts.code_points += static_cast<size_t>(end - at);

@@ -36,7 +36,7 @@ constexpr uint32_t Tag(ValueField field, Wire wire) { return protozero::tag_and_
 std::string_view View(const protozero::data_view& view) { return {view.data(), view.size()}; }
 
 // The value of a message that is one field of a common type and nothing else, as clients send it;
-// absent: it is to be read field by field. A varint that ends with the message is all of it.
+// absent: it is to be read field by field.
 Value DecodeOnlyField(std::string_view message) {
   if (message.size() < 2) return {};
   const char* at = message.data();
