@@ -107,7 +107,7 @@ void Pipeline::Open(std::vector<NewColumn> shape, OpenCallback callback) {
     if (refused.ok() && waiting_flushes_ > 0) refused = FlushWaitsStatus();
     if (refused.ok()) {
       opens_.push_back({std::move(shape), std::move(callback)});
-      wake_.NotifyAll();
+      work_.Notify();
       return;
     }
   }
@@ -165,7 +165,7 @@ void Pipeline::Drain(TimePoint deadline, LeftRows left) {
     draining_ = true;
     drains_left_ = left == LeftRows::kAreWritten;
     flushers.swap(flushers_);
-    wake_.NotifyAll();
+    WakeAll();
   }
   for (std::thread& flusher : flushers) flusher.join();
   if (lookups_ != nullptr) lookups_->Close();
@@ -184,6 +184,11 @@ void Pipeline::Drain(TimePoint deadline, LeftRows left) {
 void Pipeline::EndDrainBy(TimePoint deadline) {
   MutexLock lock(mutex_);
   drain_deadline_ = std::min(drain_deadline_, deadline);
+  WakeAll();
+}
+
+void Pipeline::WakeAll() {
+  work_.NotifyAll();
   wake_.NotifyAll();
 }
 
@@ -263,13 +268,11 @@ Pipeline::Work Pipeline::NextWork() {
   while (true) {
     // One look at the clock: what falls due between two would be neither taken nor waited for.
     const TimePoint now = clock_->Now();
-    if (TakeWork(now, &work)) return work;
-    const std::optional<TimePoint> due = NextDue(now);
-    if (due.has_value()) {
-      clock_->WaitUntil(wake_, mutex_, *due);
-    } else {
-      wake_.Wait(mutex_);
+    if (TakeWork(now, &work)) {
+      work_.PassOn();
+      return work;
     }
+    work_.Wait(*clock_, mutex_, NextDue(now));
   }
 }
 
@@ -403,7 +406,6 @@ void Pipeline::RunOpens(std::deque<OpenRequest> opens) {
   }
   MutexLock lock(mutex_);
   opening_ = false;
-  wake_.NotifyAll();
 }
 
 absl::StatusOr<Pipeline::Schema> Pipeline::OpenOnce(const std::vector<NewColumn>& shape) {

@@ -31,6 +31,7 @@
 #include "core/producers.h"
 #include "core/target.h"
 #include "core/target_producers.h"
+#include "core/work_watch.h"
 
 namespace batchsql {
 
@@ -259,6 +260,7 @@ class Pipeline {
   void Recover(JournalState recovered);
   void RunFlusher();
   Work NextWork();
+  void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TakeWork(TimePoint now, Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayStop(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MustReadBack() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -288,6 +290,7 @@ class Pipeline {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Admit(QueuedBlock& block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSynced(std::vector<QueuedBlock> group);
+  void NotifyOfRows(bool was_empty) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MustLeave() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -392,7 +395,8 @@ class Pipeline {
   std::unique_ptr<ProducerLookups> lookups_;  // null unless positions are kept in the target
 
   mutable Mutex mutex_;
-  CondVar wake_;
+  WorkWatch work_ ABSL_GUARDED_BY(mutex_);  // the flushers'
+  CondVar wake_;                            // of those who wait to try again, or for saving_
   Batcher batcher_ ABSL_GUARDED_BY(mutex_);
   std::optional<BatchTuner> tuner_ ABSL_GUARDED_BY(mutex_);  // steers batcher_
   std::deque<OpenRequest> opens_ ABSL_GUARDED_BY(mutex_);

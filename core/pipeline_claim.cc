@@ -133,7 +133,6 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
       RecountLeft(waiting, !was_claimed_);
     }
     AdoptTotals(!std::exchange(was_claimed_, true));
-    wake_.NotifyAll();
   }
   AnswerClaimed();
   Log(LogLevel::kInfo, "pipeline claimed",

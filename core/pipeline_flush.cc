@@ -90,7 +90,6 @@ void Pipeline::RunFlush(Work work) {
   if (window_.has_value()) window_->GiveBackSlot(flush.slot);
   --flushing_;
   flushing_since_.erase(flushing_since_.find(accepted_from));
-  wake_.NotifyAll();
 }
 
 // What was queued when the pipeline stopped. True: answered.

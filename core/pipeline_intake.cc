@@ -145,8 +145,9 @@ absl::Status Pipeline::Admit(QueuedBlock& block) {
   RequestAnswer answer = IsNumbered(block.answer) ? block.answer : RequestAnswer{};
   if (journal_ == nullptr) {
     synced_lsn_ = last_lsn;
+    const bool was_empty = batcher_.empty();
     batcher_.Add(std::move(block));
-    wake_.NotifyAll();
+    NotifyOfRows(was_empty);
   } else {
     if (Sabotage("ack-before-append")) block.receipt.Journaled();
     const IntakeTotals intake = IntakeOf(block);
@@ -205,6 +206,7 @@ void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
   std::vector<Receipt> untold;
   {
     MutexLock lock(mutex_);
+    const bool was_empty = batcher_.empty();
     for (QueuedBlock& block : group) {
       syncing_rows_ -= block.rows.rows();
       queued_through_ = std::max(queued_through_, block.last_lsn());
@@ -215,10 +217,15 @@ void Pipeline::OnSynced(std::vector<QueuedBlock> group) {
       }
     }
     for (CommitWaiters::Waiter& repeat : repeats) waiters_.Add(std::move(repeat));
-    wake_.NotifyAll();
+    NotifyOfRows(was_empty);
   }
   for (Receipt& receipt : untold) receipt.Left();
   // What is left gives its memory back here: never under the lock, whoever waits for it comes in.
+}
+
+// A flusher that waits for the queue's age need not look before then.
+void Pipeline::NotifyOfRows(bool was_empty) {
+  if (was_empty || draining_ || !left_.empty() || batcher_.Due(clock_->Now())) work_.Notify();
 }
 
 // Rows that follow left ones are left, too: the queue is in LSN order. Else they are left where
@@ -253,7 +260,6 @@ void Pipeline::ReadBack() {
     next = left_.next;
     if (left_.empty()) {
       reading_back_ = false;
-      wake_.NotifyAll();
       return;
     }
   }
@@ -265,7 +271,6 @@ void Pipeline::ReadBack() {
   }
   MutexLock lock(mutex_);
   reading_back_ = false;
-  wake_.NotifyAll();
   if (!blocks.ok()) return;
   for (QueuedBlock& block : *blocks) {
     if (block.first_lsn() < left_.next) continue;
