@@ -5,7 +5,8 @@ Words are lines of the table (1 to 9 and 11; all of them when none is named) and
 latency, memory, recovery, growth, idle, start (`list`: all of these) and drift. Every run gets a fresh table
 whose counts and checksum are compared afterwards. Prints a table and writes build/bench/results.json.
 
-`./dev bench micro` runs the micro-benchmarks, `./dev bench instructions` counts instructions per row.
+`./dev bench micro` runs the micro-benchmarks, `./dev bench instructions` counts instructions per row, `./dev
+bench flame` draws where the time goes.
 """
 
 import argparse
