@@ -100,6 +100,7 @@ TEST_CASE_METHOD(TargetLettersTest, "Rows that an altered table refuses are lett
                                        {{"id", Value::Int(4)}, {"a", Value::Int(6)}}}))
               .ok());
   database.Then(Refuse(4));
+  ReconcileWhenDue();
   CHECK(RunToAnswer("mixed").rejected.size() == 3);
   CHECK(Letters() == Strings{" id=2 a=10", " id=3 b=1", "23514 id=4 a=6"});
   CHECK(pipeline->letters()->totals().live_by_reason.at(RejectReason::kUnknownColumn) == 1);
