@@ -67,7 +67,7 @@ def test_rows_wait_for_a_column_that_comes_back(database, serve):
 
 def test_an_operator_makes_dead_letters_of_rows_that_do_not_fit(database, serve):
     table, daemon, client = drop_under_waiting_rows(database, serve)
-    refused = batchsql(daemon, "tables", "reconcile", "--ignore-column", "n", table, code=3)
+    refused = batchsql(daemon, "tables", "reconcile", "--ignore-column", "n", table, code=2)
     assert 'the table has a column "n"' in refused
     assert "no rows were written" in batchsql(daemon, "tables", "reconcile", "nowhere", code=3)
     wait_for_drift(client, table)
