@@ -108,6 +108,33 @@ TEST_CASE_METHOD(TargetLettersTest, "Rows that an altered table refuses are lett
   CHECK(CountsBalance());
 }
 
+TEST_CASE_METHOD(TargetLettersTest, "A replay that does not fit an altered table waits") {
+  StartWithLetter();
+  database.ThenFail(ErrorClass::kPause, "42703");
+  database.SetDescribed(TestTable({TestColumn("b", ColumnType::kInt64)}, Conflict::kUpdate));
+  std::future<ReplayOutcome> replay = StartReplay();
+  RunUntil([&] { return pipeline->status().last_error == "schema_drift"; });
+  REQUIRE(Rows().size() == 1);
+  CHECK(Rows()[0].state == LetterState::kLive);
+  SECTION("for its column") {
+    database.SetDescribed(TestTableAB(Conflict::kUpdate));
+    RunUntil([&] { return replay.wait_for(Duration::zero()) == std::future_status::ready; });
+    CHECK(database.table() == Strings{"id=1 a=7"});
+    CHECK(Rows().size() == 1);
+  }
+  SECTION("for a decision, which makes a new letter of it") {
+    REQUIRE(pipeline->Reconcile({}).ok());
+    RunUntil([&] { return replay.wait_for(Duration::zero()) == std::future_status::ready; });
+    CHECK(database.table().empty());
+    REQUIRE(Rows().size() == 2);
+    CHECK(Rows()[1].state == LetterState::kLive);
+    CHECK(Letters() == Strings{" id=1 a=7"});
+  }
+  CHECK(replay.get().status.ok());
+  CHECK(Rows()[0].state == LetterState::kReplayed);
+  CHECK(CountsBalance());
+}
+
 TEST_CASE_METHOD(TargetLettersTest, "A new process finds the letters and their bytes") {
   StartWithLetter();
   const uint64_t bytes = space->budget().used_bytes();
