@@ -37,6 +37,16 @@ int RunLoad(const LoadCommand& command);
 // `batchsql tables [TABLE]`: the tables, or the columns of one.
 int RunTables(const ServerAddress& server, const std::string& table, bool json);
 
+// `batchsql tables reconcile`. Its last line on standard output is `reconcile: table=… waiting=…
+// drift=yes|no`.
+struct ReconcileCommand {
+  ServerAddress server;
+  std::string table;
+  std::vector<std::string> ignored_columns;
+  bool json = false;
+};
+int RunReconcile(const ReconcileCommand& command);
+
 // `batchsql status`.
 int RunStatus(const ServerAddress& server, bool json);
 

@@ -93,7 +93,22 @@ void AddGenerate(CLI::App& app, GenerateCommand* generate, Run* run) {
   command->callback([generate, run] { *run = [generate] { return RunGenerate(*generate); }; });
 }
 
-void AddStatus(CLI::App& app, ServerAddress* server, std::string* table, bool* json, Run* run) {
+void AddReconcile(CLI::App* tables, ReconcileCommand* reconcile, Run* run) {
+  CLI::App* const command = tables->add_subcommand(
+      "reconcile",
+      "Write the rows that wait and do not fit their altered table, as far as they do");
+  command->add_option("TABLE", reconcile->table, "The table")->required();
+  command
+      ->add_option("--ignore-column", reconcile->ignored_columns,
+                   "Leave out what they have for this column, which the table lacks")
+      ->allow_extra_args(false);
+  command->add_flag("--json", reconcile->json, "As JSON");
+  AddServer(command, &reconcile->server);
+  command->callback([=] { *run = [=] { return RunReconcile(*reconcile); }; });
+}
+
+void AddStatus(CLI::App& app, ServerAddress* server, std::string* table, bool* json,
+               ReconcileCommand* reconcile, Run* run) {
   CLI::App* const status = app.add_subcommand("status", "What the daemon is doing");
   CLI::App* const tables = app.add_subcommand("tables", "The tables, or the columns of one");
   tables->add_option("TABLE", *table, "Only this one, with its columns");
@@ -102,7 +117,11 @@ void AddStatus(CLI::App& app, ServerAddress* server, std::string* table, bool* j
     command->add_flag("--json", *json, "As JSON");
   }
   status->callback([=] { *run = [=] { return RunStatus(*server, *json); }; });
-  tables->callback([=] { *run = [=] { return RunTables(*server, *table, *json); }; });
+  AddReconcile(tables, reconcile, run);
+  tables->callback([=] {
+    if (!tables->get_subcommands().empty()) return;  // its own callback has said what to run
+    *run = [=] { return RunTables(*server, *table, *json); };
+  });
 }
 
 void AddAudit(CLI::App& app, AuditCommand* audit, Run* run) {
@@ -258,6 +277,7 @@ int Main(int argc, char** argv) {
   AuditCommand audit;
   MonitoringCommands monitoring;
   DoctorCommand doctor;
+  ReconcileCommand reconcile;
   ServerAddress server;
   std::string table;
   bool json = false;
@@ -265,7 +285,7 @@ int Main(int argc, char** argv) {
   AddGenerate(app, &generate, &run);
   AddLetters(app, &letters, &letters_folder, &run);
   AddProducers(app, &producers, &run);
-  AddStatus(app, &server, &table, &json, &run);
+  AddStatus(app, &server, &table, &json, &reconcile, &run);
   AddAudit(app, &audit, &run);
   AddJournal(app, &journal, &run);
   AddMonitoring(app, &monitoring, &run);

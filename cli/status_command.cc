@@ -48,6 +48,18 @@ void PrintTables(const v1::StatusResponse& status) {
   std::printf("%s\n", table.Text().c_str());
 }
 
+// Tables with rows that wait for an operator's decision.
+void PrintDrifts(const v1::StatusResponse& status) {
+  bool any = false;
+  for (const v1::TableStatus& one : status.tables()) {
+    if (one.drift().empty()) continue;
+    std::printf("%s: rows that wait do not fit the table: %s\n", one.table().c_str(),
+                one.drift().c_str());
+    any = true;
+  }
+  if (any) std::printf("\n");
+}
+
 // The first three are together what the others are.
 void PrintRows(const v1::StatusResponse& status) {
   TextTable table({"ROWS OF", "RECEIVED", "RECOVERED", "REPLAYED", "REJECTED", "REPEATED",
@@ -81,6 +93,7 @@ void PrintStatus(const v1::StatusResponse& status) {
   PrintConfiguration(status.configuration());
   PrintTargets(status);
   PrintTables(status);
+  PrintDrifts(status);
   PrintRows(status);
 }
 

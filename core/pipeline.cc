@@ -134,6 +134,7 @@ PipelineStatus Pipeline::status() const {
   status.batch_linger = batcher_.limits().linger;
   status.oldest_age = OldestAge();
   status.journal_error = journal.error;
+  if (!drifts_.empty()) status.drift = drifts_.begin()->second;
   status.journal_bytes = journal.bytes;
   status.journal_segments = journal.segments;
   status.at_least_once = schema_ != nullptr && schema_->weakness() != TableWeakness::kNone;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -29,6 +30,7 @@
 #include "core/mutex.h"
 #include "core/producer_lookups.h"
 #include "core/producers.h"
+#include "core/row_block_builder.h"
 #include "core/target.h"
 #include "core/target_producers.h"
 #include "core/work_watch.h"
@@ -66,7 +68,9 @@ struct PipelineStatus {
   StopKind stop_kind = StopKind::kNone;
   // Why it is stopped (kDatabase: the code) or cannot be opened; never a row's value.
   std::string reason;
-  std::string journal_error;    // why nothing can be journaled; empty: it can
+  std::string journal_error;  // why nothing can be journaled; empty: it can
+  // Why rows that wait do not fit the table as it was altered; empty: none is known not to.
+  std::string drift;
   uint64_t queued_rows = 0;     // in memory, on their way into the journal, or left there
   uint64_t queued_bytes = 0;    // in memory
   uint64_t received_rows = 0;   // by this process
@@ -205,6 +209,14 @@ class Pipeline {
   // (Letters in the target have said so since their rows were committed.)
   absl::Status FinishReplays(absl::Span<const uint64_t> letter_ids);
 
+  // Decides on the rows that were accepted until now and do not fit the table as it is now: their
+  // cells in these columns, which the table must lack, are left out, and those that still do not
+  // fit become dead letters. Without a decision they wait. It holds until the table is altered
+  // again, or the process ends; the last one counts. Asks the database for the table. Returns the
+  // status from before. INVALID_ARGUMENT: the table has such a column; FAILED_PRECONDITION:
+  // stopped, never opened, or the table is gone; UNAVAILABLE.
+  absl::StatusOr<PipelineStatus> Reconcile(std::vector<std::string> ignored_columns);
+
   // Refuses every later request for this reason, repeated ones too. What is queued is written.
   void Refuse(absl::Status reason);
   // Whether a drain waits for a database that is away, for what is only in the journal.
@@ -253,6 +265,13 @@ class Pipeline {
     // No row among them was accepted before; nullopt: not known yet.
     std::optional<TimePoint> accepted_from;
     bool empty() const { return next > through; }
+  };
+  // An operator's, on rows that do not fit the altered table: see Reconcile.
+  struct Decision {
+    uint64_t number = 0;  // 0: none yet
+    Lsn through = 0;
+    Schema schema;  // the table that it is about
+    std::vector<std::string> ignored_columns;
   };
   enum class AttemptResult : uint8_t { kAnswered, kAgain };
   struct Flush;
@@ -348,6 +367,14 @@ class Pipeline {
   void RecountLeft(uint64_t waiting, bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AnswerClaimed();
 
+  // core/pipeline_drift.cc
+  std::optional<DatabaseError> FitBatch(Flush& flush);
+  std::string Refit(Flush& flush, const Schema& present, const Decision& decision);
+  void Adopt(Flush& flush, const Schema& present, std::vector<BuiltRows> fitted);
+  void Redescribe(const Flush& flush);
+  absl::Status CheckReconcilable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetStateAfterCommit();
+
   // core/pipeline_flush.cc
   void RunFlush(Work work);
   std::optional<FlushProgress> BeginAttempt(const Flush& flush);
@@ -362,8 +389,6 @@ class Pipeline {
   AttemptResult Stop(Flush& flush, const DatabaseError& error);
   bool AnswerIfStopped(Flush& flush);
   void Halve(Flush& flush);
-  void Redescribe(Flush& flush);
-  void AdoptSchema(Flush& flush, const Schema& schema);
   void Commit(Flush& flush, const FlushProgress& progress, const WriteOutcome& outcome);
   void Tune(const Flush& flush, const WriteOutcome& outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ObserveCommit(const Batch& batch);
@@ -371,7 +396,7 @@ class Pipeline {
   void AnswerFlush(Flush& flush, const absl::Status& status);
   void AnswerAll(Batch& batch, const absl::Status& status);
   void ReportLost(const Batch& batch);
-  bool WaitBeforeRetry(Duration wait);
+  bool WaitBeforeRetry(Duration wait, std::optional<uint64_t> decisions_seen = std::nullopt);
   void BeginWait();
   static absl::Status FlushWaitsStatus();
   void SetState(PipelineState state, const std::string& code,
@@ -402,6 +427,9 @@ class Pipeline {
   std::deque<OpenRequest> opens_ ABSL_GUARDED_BY(mutex_);
   uint32_t waiting_flushes_ ABSL_GUARDED_BY(mutex_) = 0;  // for their next attempt
   Schema schema_ ABSL_GUARDED_BY(mutex_);
+  Decision decision_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, std::string> drifts_
+      ABSL_GUARDED_BY(mutex_);  // by slot: why a flush waits for a decision
   PipelineStatus status_ ABSL_GUARDED_BY(mutex_);
   uint64_t flushing_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t flushing_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

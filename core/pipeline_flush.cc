@@ -82,11 +82,11 @@ void Pipeline::RunFlush(Work work) {
               Backoff(options_.backoff_base, options_.backoff_max, seed),
               Backoff(std::chrono::seconds(1), options_.probe_interval_max, seed)};
   flush.held = std::move(work.held);
-  if (const Schema current = schema(); flush.batch.schema != current) AdoptSchema(flush, current);
   while (!AnswerIfStopped(flush) && Attempt(flush) == AttemptResult::kAgain) {
   }
   MutexLock lock(mutex_);
   target_producers_.Release(flush.held);
+  drifts_.erase(flush.slot);
   if (window_.has_value()) window_->GiveBackSlot(flush.slot);
   --flushing_;
   flushing_since_.erase(flushing_since_.find(accepted_from));
@@ -118,6 +118,7 @@ std::optional<FlushProgress> Pipeline::BeginAttempt(const Flush& flush) {
 }
 
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
+  if (const auto error = FitBatch(flush); error.has_value()) return HandleFailure(flush, *error);
   if (const auto error = PrepareProducers(flush); error.has_value()) {
     return HandleFailure(flush, *error);
   }
@@ -277,7 +278,7 @@ void Pipeline::Commit(Flush& flush, const FlushProgress& progress, const WriteOu
   metrics_->FlushCommitted(batch.rows, committed,
                            MillisecondsBetween(flush.started, clock_->Now()));
   ObserveCommit(batch);
-  SetState(PipelineState::kRunning, "");
+  SetStateAfterCommit();
   AnswerCommitted(batch);
   if (journal_ != nullptr) journal_->Trim(trim);
 }
@@ -364,13 +365,14 @@ void Pipeline::ReportLost(const Batch& batch) {
       {{"table", options_.label}, {"rows", absl::StrCat(lost)}});
 }
 
-// False when the shutdown's deadline came first.
-bool Pipeline::WaitBeforeRetry(Duration wait) {
+// False when the shutdown's deadline came first. A decision that was not seen ends the wait.
+bool Pipeline::WaitBeforeRetry(Duration wait, std::optional<uint64_t> decisions_seen) {
   BeginWait();
   const TimePoint until = clock_->Now() + wait;
   MutexLock lock(mutex_);
   TimePoint now = clock_->Now();
-  while (now < until && !(draining_ && now >= drain_deadline_)) {
+  while (now < until && !(draining_ && now >= drain_deadline_) &&
+         decisions_seen.value_or(decision_.number) == decision_.number) {
     clock_->WaitUntil(wake_, mutex_, draining_ ? std::min(until, drain_deadline_) : until);
     now = clock_->Now();
   }

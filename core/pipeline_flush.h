@@ -21,6 +21,7 @@ struct Pipeline::Flush {
   std::vector<ProducerRange> held{};  // producers that no other flush may take
   std::vector<ProducerMove> moves{};  // of the next attempt
   int producers_moved = 0;            // by others, how often
+  uint64_t decisions_seen = 0;        // Decision::number at the last attempt
 };
 
 }  // namespace batchsql

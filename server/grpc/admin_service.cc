@@ -6,6 +6,7 @@
 #include "server/grpc/audit_call.h"
 #include "server/grpc/letter_calls.h"
 #include "server/grpc/producer_calls.h"
+#include "server/grpc/reconcile_call.h"
 #include "server/grpc/status_details.h"
 #include "server/version.h"
 
@@ -30,6 +31,7 @@ void FillTable(const Pipeline& pipeline, v1::TableStatus* table) {
   table->set_lost_rows(status.lost_rows);
   table->set_replayed_rows(status.replayed_rows);
   table->set_dead_letters(status.dead_letters);
+  table->set_drift(status.drift);
 }
 
 void FillConfiguration(const LastReload::Outcome& outcome, v1::ConfigurationStatus* status) {
@@ -133,6 +135,13 @@ grpc::ServerUnaryReactor* AdminService::ForgetProducers(grpc::CallbackServerCont
                                                         v1::ForgetProducersResponse* response) {
   return Queue(calls_, context, metrics_.forget_producers,
                [=, this] { return batchsql::ForgetProducers(ingestor_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ReconcileTable(grpc::CallbackServerContext* context,
+                                                       const v1::ReconcileTableRequest* request,
+                                                       v1::ReconcileTableResponse* response) {
+  return Queue(calls_, context, metrics_.reconcile_table,
+               [=, this] { return batchsql::ReconcileTable(ingestor_, *request, response); });
 }
 
 }  // namespace batchsql

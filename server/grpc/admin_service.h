@@ -43,6 +43,9 @@ class AdminService : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ForgetProducers(grpc::CallbackServerContext* context,
                                             const v1::ForgetProducersRequest* request,
                                             v1::ForgetProducersResponse* response) override;
+  grpc::ServerUnaryReactor* ReconcileTable(grpc::CallbackServerContext* context,
+                                           const v1::ReconcileTableRequest* request,
+                                           v1::ReconcileTableResponse* response) override;
 
  private:
   static grpc::ServerUnaryReactor* Queue(CallQueue& calls, grpc::CallbackServerContext* context,

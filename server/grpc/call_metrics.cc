@@ -55,6 +55,7 @@ GrpcMetrics::GrpcMetrics(MetricRegistry& registry)
       audit(registry, "Admin/Audit"),
       list_producers(registry, "Admin/ListProducers"),
       forget_producers(registry, "Admin/ForgetProducers"),
+      reconcile_table(registry, "Admin/ReconcileTable"),
       streams(registry.AddGauge({"batchsql_grpc_streams", "Write streams that are open."}, {})),
       received_bytes(AddReceivedBytes(registry, "grpc")) {}
 

@@ -49,6 +49,7 @@ struct GrpcMetrics {
   CallMetrics audit;
   CallMetrics list_producers;
   CallMetrics forget_producers;
+  CallMetrics reconcile_table;
   prometheus::Gauge& streams;
   prometheus::Counter& received_bytes;
 };

@@ -215,62 +215,6 @@ TEST_CASE_METHOD(FailureTest, "A connection that is away does not make batches s
   for (const RecordedWrite& write : database.writes()) CHECK(write.rows.size() == 4);
 }
 
-TableSchema NarrowTable() {
-  Column a = TestColumn("a", ColumnType::kInt64);
-  a.max = 9;
-  return TestTable({a}, Conflict::kUpdate);
-}
-
-TEST_CASE_METHOD(FailureTest, "A table altered under a batch has its rows checked again") {
-  MakeAndOpen();
-  database.ThenFail(ErrorClass::kPause, "42703");
-  database.SetDescribed(NarrowTable());
-  REQUIRE(pipeline
-              ->Submit(Block("mixed", {{{"id", Value::Int(1)}, {"a", Value::Int(5)}},
-                                       {{"id", Value::Int(2)}, {"a", Value::Int(10)}},
-                                       {{"id", Value::Int(3)}, {"b", Value::Int(1)}},
-                                       {{"id", Value::Int(4)}}}))
-              .ok());
-  REQUIRE(pipeline->Submit(Block("bad", {{{"id", Value::Int(5)}, {"b", Value::Int(1)}}})).ok());
-  Linger();
-  RunToWrite(2);
-  const RequestOutcome mixed = answers.Await("mixed");
-  CHECK(mixed.status.ok());
-  CHECK(DumpRejections(mixed.rejected) == Strings{"1 a out_of_range", "2 b unknown_column"});
-  const RequestOutcome bad = answers.Await("bad");
-  CHECK(bad.status.ok());
-  CHECK(DumpRejections(bad.rejected) == Strings{"0 b unknown_column"});
-  Strings rows = Written(1);
-  std::sort(rows.begin(), rows.end());
-  CHECK(rows == Strings{"id=1 a=5", "id=4"});
-  const PipelineStatus status = pipeline->status();
-  CHECK(status.committed_rows == 2);
-  CHECK(status.dead_lettered_rows == 3);
-  CHECK(status.queued_rows == 0);
-  CHECK(status.queued_bytes == 0);
-  // Rows that are refused after they were accepted are not whole data.
-  CHECK(metrics.Expose().find("batchsql_data_integrity_rate{database=\"fake\","
-                              "test_name=\"default\"} 0.4\n") != std::string::npos);
-}
-
-TEST_CASE_METHOD(FailureTest, "Blocks that were queued before the table changed are checked too") {
-  MakeAndOpen();
-  database.ThenFail(ErrorClass::kPause, "42703");
-  REQUIRE(Submit("a", 1, 10).ok());
-  database.AwaitWrites(1);
-  REQUIRE(pipeline
-              ->Submit(Block("b", {{{"id", Value::Int(11)}, {"a", Value::Int(10)}},
-                                   {{"id", Value::Int(12)}, {"a", Value::Int(9)}}}))
-              .ok());
-  database.SetDescribed(NarrowTable());
-  RunToWrite(2);
-  answers.Await("a");
-  database.AwaitWrites(3);
-  CHECK(DumpRejections(answers.Await("b").rejected) == Strings{"0 a out_of_range"});
-  CHECK(Written(2) == Strings{"id=12 a=9"});
-  CHECK(database.writes()[2].schema == pipeline->schema());
-}
-
 TEST_CASE_METHOD(FailureTest, "A pause ends with a stop, and its rows are told so") {
   MakeAndOpen();
   database.ThenFail(ErrorClass::kPause, "42501", 1'000);
@@ -282,20 +226,6 @@ TEST_CASE_METHOD(FailureTest, "A pause ends with a stop, and its rows are told s
   pipeline->Drain(clock.Now());
   CHECK(answers.Await("a").status.code() == absl::StatusCode::kUnavailable);
   CHECK(pipeline->status().lost_rows == 1);
-  CHECK(database.table().empty());
-}
-
-TEST_CASE_METHOD(FailureTest, "A pause ends when no row is left to wait for") {
-  MakeAndOpen();
-  database.ThenFail(ErrorClass::kPause, "42703");
-  database.SetDescribed(NarrowTable());
-  REQUIRE(pipeline->Submit(Block("a", {{{"id", Value::Int(1)}, {"b", Value::Int(1)}}})).ok());
-  Linger();
-  database.AwaitWrites(1);
-  clock.AdvanceToNextDeadline();
-  answers.Await("a");
-  pipeline->Drain(clock.Now() + seconds(10));
-  CHECK(state() == PipelineState::kRunning);
   CHECK(database.table().empty());
 }
 
@@ -390,7 +320,7 @@ TEST_CASE_METHOD(FailureTest, "A table described again unchanged keeps its schem
   MakeAndOpen();
   const auto before = pipeline->schema();
   CHECK(*Open() == before);
-  database.SetDescribed(NarrowTable());
+  database.SetDescribed(TestTable({TestColumn("a", ColumnType::kInt64)}, Conflict::kUpdate));
   CHECK(*Open() != before);
 }
 

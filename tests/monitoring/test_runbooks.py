@@ -35,13 +35,18 @@ def subcommands(text):
     return re.findall(r"^  (\w+) {2,}\S", text.partition("Subcommands:")[2], re.M)
 
 
+def needs_subcommand(text):
+    """Not where one is only possible, as of `batchsql tables`."""
+    return re.search(r"^Usage: .* SUBCOMMAND$", text, re.M) is not None
+
+
 def problem_of_command(line):
     """Why the client would refuse a command line; None when it would not, as far as words tell."""
     words = line.split(">")[0].split()[1:]
     path = []
     while words and words[0] in subcommands(help_of(*path)):
         path.append(words.pop(0))
-    if not path or subcommands(help_of(*path)):
+    if not path or needs_subcommand(help_of(*path)):
         return f"no command: {line}"
     known = help_of(*path)
     options = [word for word in words if word.startswith("--")]

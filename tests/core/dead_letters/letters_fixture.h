@@ -70,6 +70,12 @@ class LettersPipelineTest : public PipelineTest {
     return answers.Await(request);
   }
 
+  // Waits until rows do not fit the table as it was altered, and decides on them.
+  void ReconcileWhenDue() {
+    RunUntil([&] { return !pipeline->status().drift.empty(); });
+    if (!pipeline->Reconcile({}).ok()) throw std::logic_error("no decision was taken");
+  }
+
   // An answer of the database: rows with this id are refused, the others committed.
   static FakeDatabase::Answer Refuse(int64_t id) {
     return [id](const WritePlan& plan) {

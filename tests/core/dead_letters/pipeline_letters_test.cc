@@ -78,6 +78,7 @@ TEST_CASE_METHOD(AlteredTableTest, "A row that an altered table refuses is kept 
                                        {{"id", Value::Int(4)}, {"a", Value::Int(6)}}}))
               .ok());
   database.Then(Refuse(4));
+  ReconcileWhenDue();
   CHECK(RunToAnswer("mixed").rejected.size() == 3);
   CHECK(Letters() == Strings{" id=2 a=10", " id=3 b=1", "23514 id=4 a=6"});
   CHECK(pipeline->letters()->totals().live_by_reason.at(RejectReason::kUnknownColumn) == 1);
@@ -94,6 +95,7 @@ TEST_CASE_METHOD(AlteredTableTest,
               ->Submit(Block("mixed", {{{"id", Value::Int(1)}, {"a", Value::Int(5)}},
                                        {{"id", Value::Int(2)}, {"a", Value::Int(10)}}}))
               .ok());
+  ReconcileWhenDue();
   RunUntil([&] { return pipeline->status().last_error == "dead_letters"; });
   CHECK(pipeline->status().state == PipelineState::kPaused);
   CHECK(database.table().empty());
@@ -120,6 +122,7 @@ TEST_CASE_METHOD(LettersPipelineTest, "A batch that is halved keeps each refused
   database.ThenFail(ErrorClass::kRetry, "40001", 6);
   database.SetDescribed(TestTable({a}, Conflict::kUpdate));
   database.Release();
+  ReconcileWhenDue();
   for (int64_t id = 0; id < 5; ++id) RunToAnswer(std::to_string(id));
   CHECK(pipeline->status().dead_letters == 5);
   CHECK(pipeline->status().dead_lettered_rows == 5);
@@ -218,6 +221,7 @@ TEST_CASE_METHOD(RepeatTest, "What an altered table refused is told word for wor
   database.ThenInDoubt(true, Refuse(1));
   database.ThenResolveFails(absl::UnavailableError("away"), 1'000'000);
   REQUIRE(pipeline->Submit(Numbered("first")).ok());
+  ReconcileWhenDue();
   RunUntil([&] { return database.resolves() > 0; });
   Stop();
   database.ThenResolveWorks();

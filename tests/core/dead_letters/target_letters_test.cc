@@ -100,10 +100,38 @@ TEST_CASE_METHOD(TargetLettersTest, "Rows that an altered table refuses are lett
                                        {{"id", Value::Int(4)}, {"a", Value::Int(6)}}}))
               .ok());
   database.Then(Refuse(4));
+  ReconcileWhenDue();
   CHECK(RunToAnswer("mixed").rejected.size() == 3);
   CHECK(Letters() == Strings{" id=2 a=10", " id=3 b=1", "23514 id=4 a=6"});
   CHECK(pipeline->letters()->totals().live_by_reason.at(RejectReason::kUnknownColumn) == 1);
   CHECK(pipeline->status().dead_letters == 3);
+  CHECK(CountsBalance());
+}
+
+TEST_CASE_METHOD(TargetLettersTest, "A replay that does not fit an altered table waits") {
+  StartWithLetter();
+  database.ThenFail(ErrorClass::kPause, "42703");
+  database.SetDescribed(TestTable({TestColumn("b", ColumnType::kInt64)}, Conflict::kUpdate));
+  std::future<ReplayOutcome> replay = StartReplay();
+  RunUntil([&] { return pipeline->status().last_error == "schema_drift"; });
+  REQUIRE(Rows().size() == 1);
+  CHECK(Rows()[0].state == LetterState::kLive);
+  SECTION("for its column") {
+    database.SetDescribed(TestTableAB(Conflict::kUpdate));
+    RunUntil([&] { return replay.wait_for(Duration::zero()) == std::future_status::ready; });
+    CHECK(database.table() == Strings{"id=1 a=7"});
+    CHECK(Rows().size() == 1);
+  }
+  SECTION("for a decision, which makes a new letter of it") {
+    REQUIRE(pipeline->Reconcile({}).ok());
+    RunUntil([&] { return replay.wait_for(Duration::zero()) == std::future_status::ready; });
+    CHECK(database.table().empty());
+    REQUIRE(Rows().size() == 2);
+    CHECK(Rows()[1].state == LetterState::kLive);
+    CHECK(Letters() == Strings{" id=1 a=7"});
+  }
+  CHECK(replay.get().status.ok());
+  CHECK(Rows()[0].state == LetterState::kReplayed);
   CHECK(CountsBalance());
 }
 
