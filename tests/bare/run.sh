@@ -64,6 +64,8 @@ copy_network_settings() {
     fi
   done
   [ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$into/etc/pip.conf"
+  cat /etc/npmrc /usr/etc/npmrc /usr/local/etc/npmrc "${HOME:-/root}/.npmrc" 2>/dev/null |
+    grep -E '^(registry|proxy|https-proxy|noproxy) *=' >"$into/root/.npmrc" || true
   # A bundle under its own name: the package ca-certificates, not there yet, owns the usual one.
   if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
     cp /etc/ssl/certs/ca-certificates.crt "$into/etc/host-certificates.crt"
@@ -73,8 +75,9 @@ copy_network_settings() {
 network_environment() {
   env -0 | grep -zE '^(https?_proxy|no_proxy|all_proxy|HTTPS?_PROXY|NO_PROXY|ALL_PROXY|PIP_[A-Z_]+)=' |
     grep -zvE '^PIP_(CERT=|FIND_LINKS=/)' || true
+  env -0 | grep -ziE '^npm_config_(registry|proxy|https_proxy|noproxy)=' || true
   if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
-    printf 'PIP_CERT=/etc/host-certificates.crt\0'
+    printf 'PIP_CERT=/etc/host-certificates.crt\0NODE_EXTRA_CA_CERTS=/etc/host-certificates.crt\0'
   fi
 }
 
