@@ -262,6 +262,9 @@ void AddJournal(CLI::App& app, JournalCommand* journal, Run* run) {
 int Main(int argc, char** argv) {
   CLI::App app("Command-line client of batchsqld", "batchsql");
   app.set_version_flag("--version", std::string("batchsql ") + kVersion);
+  // A command whose callback waits for the end takes its environment variables even where another
+  // is asked for, and what they share is then not what the command line says.
+  app.immediate_callback();
   app.require_subcommand(1);
   app.footer(
       "Exit status: 0 done; 1 some rows were refused, a journal is damaged, a table is not as its\n"

@@ -78,40 +78,65 @@ YAML::Node ParseYaml(const std::string& text, ErrorList* errors) {
   }
 }
 
-Options ReadDocument(const YAML::Node& document, const std::string& environment,
-                     ReadContext* context) {
+Reader RootOf(const YAML::Node& document, ReadContext* context) {
   const int line = document.IsNull() ? 1 : document.Mark().line + 1;
-  Reader root(document, line, "", "", context);
-  return ReadOptions(root, environment);
+  return Reader(document, line, "", "", context);
+}
+
+// What `read` makes of the document, in an environment.
+template <typename Result>
+absl::StatusOr<Result> Parse(std::string_view text, const std::string& filename,
+                             const VariableLookup& variables, const std::string& environment,
+                             Result (*read)(Reader&, const std::string&)) {
+  ReadContext context;
+  context.variables = variables;
+  if (!CheckUtf8(text, &context.errors)) return context.errors.ToStatus(filename);
+  const YAML::Node document = ParseYaml(std::string(text), &context.errors);
+  if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
+  Reader root = RootOf(document, &context);
+  Result result = read(root, environment);
+  if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
+  return result;
+}
+
+absl::StatusOr<std::string> TextOf(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadSmallFile(path, kFileBytesMax);
+  if (text.ok()) return text;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", text.status().message()));
 }
 
 }  // namespace
 
 absl::StatusOr<Options> ParseText(std::string_view text, const std::string& filename,
                                   const VariableLookup& variables, const std::string& environment) {
-  ReadContext context;
-  context.variables = variables;
-  if (!CheckUtf8(text, &context.errors)) return context.errors.ToStatus(filename);
-  const YAML::Node document = ParseYaml(std::string(text), &context.errors);
-  if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
-  Options options = ReadDocument(document, environment, &context);
-  if (absl::Status status = context.errors.ToStatus(filename); !status.ok()) return status;
-  return options;
+  return Parse(text, filename, variables, environment, ReadOptions);
 }
 
 absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables,
                                  const std::string& environment) {
-  const absl::StatusOr<std::string> text = ReadSmallFile(path, kFileBytesMax);
-  if (!text.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", text.status().message()));
-  }
-  return ParseText(*text, path, variables, environment);
+  const absl::StatusOr<std::string> text = TextOf(path);
+  if (!text.ok()) return text.status();
+  return Parse(*text, path, variables, environment, ReadOptions);
+}
+
+absl::StatusOr<DaemonPlace> LoadPlace(const std::string& path, const VariableLookup& variables,
+                                      const std::string& environment) {
+  const absl::StatusOr<std::string> text = TextOf(path);
+  if (!text.ok()) return text.status();
+  return Parse(*text, path, variables, environment, ReadPlace);
+}
+
+absl::Status EnvironmentWithoutFile() {
+  return absl::InvalidArgumentError(
+      "--environment, or BATCHSQL_ENV, selects one of a file's environments: it needs --config");
 }
 
 std::set<std::string> AcceptedKeys() {
   ReadContext context;
   context.variables = [](const std::string&) { return std::nullopt; };
-  ReadDocument(YAML::Load("{targets: [{}], tables: [{}], environments: {any: {}}}"), "", &context);
+  const YAML::Node document = YAML::Load("{targets: [{}], tables: [{}], environments: {any: {}}}");
+  Reader root = RootOf(document, &context);
+  ReadOptions(root, "");
   return std::move(context.keys);
 }
 

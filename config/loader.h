@@ -23,6 +23,14 @@ absl::StatusOr<Options> ParseText(std::string_view text, const std::string& file
 absl::StatusOr<Options> LoadFile(const std::string& path, const VariableLookup& variables,
                                  const std::string& environment = "");
 
+// Of a file only what a DaemonPlace holds, with the same errors. Nothing else is checked, and none
+// of its ${…} is expanded: no secret of a target is read, or need be there.
+absl::StatusOr<DaemonPlace> LoadPlace(const std::string& path, const VariableLookup& variables,
+                                      const std::string& environment);
+
+// Where an environment is asked for, and no file that could have it.
+absl::Status EnvironmentWithoutFile();
+
 // Every key that a file may hold, list indexes and free names left out: `tables[].batch.rows_max`,
 // `environments.*.metrics_port`. For the tests
 // that keep the documentation complete.

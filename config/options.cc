@@ -23,6 +23,13 @@ bool ListenAddress::IsLoopback() const {
   return absl::EqualsIgnoreCase(host, "localhost");
 }
 
+bool ListenAddress::IsAny() const {
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return v4.s_addr == htonl(INADDR_ANY);
+  in6_addr v6;
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6) != 0;
+}
+
 std::string TableLabel(const TableOptions& table, const Options& options) {
   const auto has_name = [&](const TableOptions& other) { return other.name == table.name; };
   if (absl::c_count_if(options.tables, has_name) < 2) return table.name;

@@ -30,6 +30,8 @@ struct ListenAddress {
   std::string ToString() const;
   // Only this machine can reach it: 127.0.0.0/8, ::1, localhost.
   bool IsLoopback() const;
+  // Every address of this machine: 0.0.0.0, ::.
+  bool IsAny() const;
   bool operator==(const ListenAddress&) const = default;
 };
 
@@ -109,6 +111,14 @@ struct EnvironmentOptions {
   std::string alertmanager_url;
   std::string metrics_instance;  // Prometheus' label for the daemon; empty: where HTTP listens
   bool operator==(const EnvironmentOptions&) const = default;
+};
+
+// What a file tells those who look at its daemon from outside.
+struct DaemonPlace {
+  ListenAddress grpc;
+  ListenAddress http;
+  EnvironmentOptions environment;  // the selected one; without a name: none
+  bool operator==(const DaemonPlace&) const = default;
 };
 
 // Upper bounds; each default is less where the bound above it is less.

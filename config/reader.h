@@ -90,6 +90,8 @@ class Reader {
 
   // Notes that something is wrong with a key, or, where it is absent, with its absence.
   void Fail(const std::string& key, const std::string& what);
+  // A key that a file may have and that this reading is not about.
+  void Ignore(const std::string& key) { known_.insert(key); }
   // To be called when all known keys were asked for.
   void RefuseOthers();
 

@@ -226,4 +226,16 @@ Options ReadOptions(Reader& root, const std::string& environment) {
   return options;
 }
 
+DaemonPlace ReadPlace(Reader& root, const std::string& environment) {
+  Options options;
+  ReadEnvironments(root, environment, &options);
+  ReadServers(root, &options);
+  for (const char* key :
+       {"data_dir", "instance", "limits", "log", "monitoring", "shutdown", "tables", "targets"}) {
+    root.Ignore(key);
+  }
+  root.RefuseOthers();
+  return {options.grpc.listen, options.http.listen, options.environment};
+}
+
 }  // namespace batchsql

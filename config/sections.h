@@ -11,6 +11,9 @@ namespace batchsql {
 // The whole document, in the environment of this name; empty: in none.
 Options ReadOptions(Reader& root, const std::string& environment);
 
+// Only what DaemonPlace holds: of what else the file may have nothing is checked or expanded.
+DaemonPlace ReadPlace(Reader& root, const std::string& environment);
+
 // A value that becomes a label of metrics and alerts.
 void ReadLabel(Reader& reader, const std::string& key, std::string* label);
 

@@ -83,8 +83,7 @@ struct Source {
 absl::StatusOr<Options> ReadOptions(const Source& source) {
   if (!source.file.empty()) return LoadFile(source.file, Environment, source.environment);
   if (source.environment.empty()) return DefaultOptions();
-  return absl::InvalidArgumentError(
-      "--environment, or BATCHSQL_ENV, selects one of a file's environments: it needs --config");
+  return EnvironmentWithoutFile();
 }
 
 int Run(const Source& source, const Options& options) {

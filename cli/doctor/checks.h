@@ -20,6 +20,7 @@ struct Patient {
   bool has_login = false;
   std::string prefix;
   std::string environment;
+  std::string instance;  // Prometheus' name for the daemon must be; empty: is not known
 };
 
 void CheckDaemon(const Patient& patient, Findings* findings);

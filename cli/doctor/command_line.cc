@@ -7,8 +7,11 @@ namespace batchsql::cli {
 void AddDoctor(CLI::App& app, DoctorCommand* doctor, std::function<int()>* run) {
   CLI::App* const command = app.add_subcommand(
       "doctor",
-      "Check daemon and monitoring, and say what to mend; without addresses a daemon "
-      "on this host");
+      "Check daemon and monitoring, and say what to mend; without addresses or a "
+      "configuration a daemon on this host");
+  AddFile(command, &doctor->file, &doctor->environment,
+          "The daemon's environment, with --config one of the file's; as it was given to "
+          "`monitoring render` or `install`");
   command->add_option("--server", doctor->server, "The daemon's gRPC address")
       ->envname("BATCHSQL_SERVER");
   command->add_option("--metrics-url", doctor->metrics_url, "The daemon's HTTP address");
@@ -17,10 +20,8 @@ void AddDoctor(CLI::App& app, DoctorCommand* doctor, std::function<int()>* run) 
   command->add_option("--grafana-url", doctor->grafana_url, "Grafana's address");
   AddLogin(command, &doctor->login);
   command->add_option("--prefix", doctor->prefix, "The daemon's metrics_prefix, as prod_");
-  command->add_option("--environment", doctor->environment,
-                      "As it was given to `monitoring render` or `install`");
   command->add_flag("--json", doctor->json, "As JSON");
-  command->callback([=] { *run = [=] { return RunDoctor(*doctor); }; });
+  RunFilled(command, doctor, RunDoctor, run);
 }
 
 }  // namespace batchsql::cli

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "cli/call.h"
 #include "cli/doctor/checks.h"
@@ -22,10 +23,22 @@ absl::Status SetUrl(const std::string& url, std::string* base) {
   return absl::OkStatus();
 }
 
+// What the daemon calls itself in the alerts that it posts; empty where it posts none, or where
+// that is known only when it runs.
+std::string AlertInstance(const DaemonPlace& place) {
+  const EnvironmentOptions& environment = place.environment;
+  if (environment.alertmanager_url.empty()) return "";
+  if (!environment.metrics_instance.empty()) return environment.metrics_instance;
+  return place.http.port == 0 ? "" : place.http.ToString();
+}
+
 absl::Status CheckPrefixAndEnvironment(const DoctorCommand& command) {
   RenderOptions options;
   options.prefix = command.prefix;
-  options.environment = command.environment;
+  // What a file calls an environment matters only to the names of Grafana's dashboards.
+  if (command.file.path.empty() || !command.grafana_url.empty()) {
+    options.environment = command.environment;
+  }
   return CheckOptions(options);
 }
 
@@ -34,6 +47,7 @@ absl::StatusOr<Patient> ReadPatient(const DoctorCommand& command) {
   patient.server = command.server;
   patient.prefix = command.prefix;
   patient.environment = command.environment;
+  patient.instance = command.instance;
   if (absl::Status names = CheckPrefixAndEnvironment(command); !names.ok()) return names;
   for (absl::Status set : {SetUrl(command.metrics_url, &patient.metrics),
                            SetUrl(command.prometheus_url, &patient.prometheus),
@@ -46,8 +60,8 @@ absl::StatusOr<Patient> ReadPatient(const DoctorCommand& command) {
   if (!login.ok()) return login.status();
   patient.has_login = !login->token.empty() || !login->user.empty();
   patient.login = *std::move(login);
-  if (patient.server.empty() && patient.metrics.empty() && patient.prometheus.empty() &&
-      patient.alertmanager.empty() && patient.grafana.empty()) {
+  if (command.file.path.empty() && patient.server.empty() && patient.metrics.empty() &&
+      patient.prometheus.empty() && patient.alertmanager.empty() && patient.grafana.empty()) {
     patient.server = kDefaultServer;
     patient.metrics = kDefaultMetrics;
   }
@@ -78,6 +92,23 @@ void PrintDocument(const Findings& findings) {
 }
 
 }  // namespace
+
+absl::Status FillFromFile(DoctorCommand* command) {
+  const DaemonFile& file = command->file;
+  if (file.path.empty()) return absl::OkStatus();
+  const absl::StatusOr<DaemonPlace> place = file.Read(command->environment);
+  if (!place.ok()) return place.status();
+  const EnvironmentOptions& environment = place->environment;
+  const std::string http = ReachedHere(place->http);
+  file.Fill("--server", ReachedHere(place->grpc), &command->server);
+  file.Fill("--metrics-url", http.empty() ? "" : absl::StrCat("http://", http),
+            &command->metrics_url);
+  file.Fill("--alertmanager-url", environment.alertmanager_url, &command->alertmanager_url);
+  file.Fill("--grafana-url", environment.grafana_url, &command->grafana_url);
+  file.Fill("--prefix", environment.metrics_prefix, &command->prefix);
+  command->instance = AlertInstance(*place);
+  return absl::OkStatus();
+}
 
 int RunDoctor(const DoctorCommand& command) {
   const absl::StatusOr<Patient> patient = ReadPatient(command);

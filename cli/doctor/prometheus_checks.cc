@@ -49,30 +49,48 @@ bool CheckReady(const PrometheusApi& api, Findings* findings) {
   return false;
 }
 
-void CheckTarget(const PrometheusApi& api, Findings* findings) {
-  const absl::StatusOr<Json> data = api.Data("/api/v1/targets?state=active");
-  if (!data.ok()) return Unanswered(data.status(), "prometheus.target", findings);
+// The targets of the job.
+struct Targets {
   std::vector<std::string> down;
-  size_t up = 0;
-  for (const Json& target : FieldOf(*data, "activeTargets")) {
-    if (TextOf(FieldOf(target, "labels"), "job") != "batchsql") continue;
-    const std::string url = TextOf(target, "scrapeUrl");
+  std::set<std::string> up;  // by their label `instance`
+};
+
+Targets TargetsOf(const Json& active) {
+  Targets targets;
+  for (const Json& target : active) {
+    const Json& labels = FieldOf(target, "labels");
+    if (TextOf(labels, "job") != "batchsql") continue;
     if (TextOf(target, "health") == "up") {
-      ++up;
+      targets.up.insert(TextOf(labels, "instance"));
     } else {
-      down.push_back(
-          absl::StrCat(url, " is ", TextOf(target, "health"), ": ", TextOf(target, "lastError")));
+      targets.down.push_back(absl::StrCat(TextOf(target, "scrapeUrl"), " is ",
+                                          TextOf(target, "health"), ": ",
+                                          TextOf(target, "lastError")));
     }
   }
+  return targets;
+}
+
+void CheckTarget(const Patient& patient, const PrometheusApi& api, Findings* findings) {
+  const absl::StatusOr<Json> data = api.Data("/api/v1/targets?state=active");
+  if (!data.ok()) return Unanswered(data.status(), "prometheus.target", findings);
+  const auto [down, up] = TargetsOf(FieldOf(*data, "activeTargets"));
   if (!down.empty()) {
     findings->Problem("prometheus.target", absl::StrJoin(down, "; "),
                       "`targets` in prometheus.yml must be the address as Prometheus sees it; "
                       "localhost inside a container is that container");
-  } else if (up == 0) {
+  } else if (up.empty()) {
     findings->Problem("prometheus.target", "no target in the job batchsql",
                       "prometheus.yml needs a scrape job named batchsql: the rules look for it");
+  } else if (!patient.instance.empty() && !up.contains(patient.instance)) {
+    findings->Problem(
+        "prometheus.target",
+        absl::StrCat("no target has instance=", patient.instance,
+                     ", as the alerts have that the daemon posts, but ", absl::StrJoin(up, ", ")),
+        "make it the environment's metrics_instance, or Alertmanager does not hold "
+        "warnings back while those fire");
   } else {
-    findings->Ok("prometheus.target", absl::StrCat(up, " up in the job batchsql"));
+    findings->Ok("prometheus.target", absl::StrCat(up.size(), " up in the job batchsql"));
   }
 }
 
@@ -285,7 +303,7 @@ void CheckPrometheus(const Patient& patient, Findings* findings) {
   if (!CheckReady(api, findings)) {
     return findings->SkipRest("prometheus.", "Prometheus does not answer");
   }
-  CheckTarget(api, findings);
+  CheckTarget(patient, api, findings);
   const bool has_series = CheckSeries(patient, api, findings);
   CheckRules(patient, api, findings);
   CheckAlertmanagers(api, findings);

@@ -9,6 +9,7 @@
 #include "cli/monitoring/grafana.h"
 #include "cli/monitoring/prometheus_backup.h"
 #include "cli/monitoring/text_files.h"
+#include "config/loader.h"
 
 namespace batchsql::cli {
 namespace {
@@ -161,6 +162,17 @@ int Finish(const char* what, const absl::StatusOr<Done>& done) {
 }
 
 }  // namespace
+
+absl::Status FillFromFile(BackupCommand* command) {
+  const DaemonFile& file = command->file;
+  if (file.path.empty()) {
+    return command->environment.empty() ? absl::OkStatus() : EnvironmentWithoutFile();
+  }
+  const absl::StatusOr<DaemonPlace> place = file.Read(command->environment);
+  if (!place.ok()) return place.status();
+  file.Fill("--grafana-url", place->environment.grafana_url, &command->grafana_url);
+  return absl::OkStatus();
+}
 
 int RunBackup(const BackupCommand& command) { return Finish("backup", BackUp(command)); }
 

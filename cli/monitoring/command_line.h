@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "cli/call.h"
 #include "cli/monitoring/commands.h"
 
 namespace batchsql::cli {
@@ -13,6 +14,25 @@ struct MonitoringCommands {
   InstallCommand install;
   BackupCommand backup;
 };
+
+// Notes which options stand on the command line, or in their environment variables.
+void NoteGiven(const CLI::App& command, DaemonFile* file);
+
+// Adds --config and --environment; `what` is said of the latter.
+void AddFile(CLI::App* command, DaemonFile* file, std::string* environment, const char* what);
+
+// Makes `run` do a command once the file has filled in what the command line left out.
+template <typename Command>
+void RunFilled(CLI::App* app, Command* command, int (*action)(const Command&),
+               std::function<int()>* run) {
+  app->callback([=] {
+    NoteGiven(*app, &command->file);
+    *run = [=] {
+      const absl::Status filled = FillFromFile(command);
+      return filled.ok() ? action(*command) : Fail(filled);
+    };
+  });
+}
 
 // Adds --token-file, --user and --password-file.
 void AddLogin(CLI::App* command, LoginOptions* login);

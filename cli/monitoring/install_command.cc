@@ -9,6 +9,11 @@ namespace {
 
 // Returns how many.
 absl::StatusOr<size_t> Install(const InstallCommand& command) {
+  if (command.options.grafana_url.empty()) {
+    return absl::InvalidArgumentError(
+        "nothing tells where Grafana is: expected --grafana-url, or --config and a grafana_url of "
+        "the environment that --environment, or BATCHSQL_ENV, selects");
+  }
   const absl::StatusOr<std::string> base = BaseUrl(command.options.grafana_url);
   if (!base.ok()) return base.status();
   const absl::StatusOr<std::vector<Json>> dashboards = RenderDashboards(command.options);
@@ -27,6 +32,17 @@ absl::StatusOr<size_t> Install(const InstallCommand& command) {
 }
 
 }  // namespace
+
+absl::Status FillFromFile(InstallCommand* command) {
+  const DaemonFile& file = command->file;
+  if (file.path.empty()) return absl::OkStatus();
+  const absl::StatusOr<DaemonPlace> place = file.Read(command->options.environment);
+  if (!place.ok()) return place.status();
+  const EnvironmentOptions& environment = place->environment;
+  file.Fill("--prefix", environment.metrics_prefix, &command->options.prefix);
+  file.Fill("--grafana-url", environment.grafana_url, &command->options.grafana_url);
+  return absl::OkStatus();
+}
 
 int RunInstall(const InstallCommand& command) {
   const absl::StatusOr<size_t> installed = Install(command);

@@ -12,11 +12,12 @@ namespace batchsql::cli {
 // What the shipped files are made to fit.
 struct RenderOptions {
   std::string prefix;                // the daemon's metrics_prefix
-  std::string environment;           // made part of the dashboards' uids and titles; may be empty
+  std::string environment;           // part of the dashboards' uids and titles; may be empty
   std::string grafana_url;           // instead of http://localhost:3000; may be empty
   std::string runbook_base;          // the folder of the runbooks' pages; may be empty: Grafana's
   std::vector<std::string> targets;  // the daemons, as host:port; none: batchsqld:8080
-  std::string alertmanager;          // host:port; empty: alertmanager:9093
+  std::string instance;              // what Prometheus calls the target; empty: as its address
+  std::string alertmanager;          // host:port or a URL; empty: alertmanager:9093
   int shorten = 1;                   // see ShortenDurations
 };
 

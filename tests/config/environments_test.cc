@@ -1,8 +1,10 @@
 #include <catch2/catch.hpp>
 
+#include "absl/strings/str_replace.h"
 #include "config/describe.h"
 #include "config/loader.h"
 #include "config/url.h"
+#include "tests/config/temp_file.h"
 #include "tests/config/test_variables.h"
 
 namespace batchsql {
@@ -146,6 +148,49 @@ TEST_CASE("Addresses are http or https, without credentials, and no error shows 
         "path behind it or not, without `?` and `#`");
   CHECK(MustLoad("environments: {a: {alertmanager_url: 'http://${HOST}:9093'}}", "a")
             .environment.alertmanager_url == "http://am.example.com:9093");
+}
+
+absl::StatusOr<DaemonPlace> Place(const std::string& text, const std::string& environment) {
+  const TempFile file(text);
+  absl::StatusOr<DaemonPlace> place = LoadPlace(file.path(), TestVariables(), environment);
+  if (place.ok()) return place;
+  // Where the file is differs from run to run.
+  return absl::Status(place.status().code(),
+                      absl::StrReplaceAll(place.status().message(), {{file.path(), "f"}}));
+}
+
+TEST_CASE("Who asks only for a daemon's place needs nothing that its targets need") {
+  const auto place = Place(
+      "data_dir: ${NONE}\ninstance: ''\nlimits: 1\nlog: 1\nmonitoring: 1\nshutdown: 1\n"
+      "tables: 1\ntargets: [{kind: mysql, dsn: 'mysql://u:${file:/nonexistent}@h/d'}]\n"
+      "grpc: {listen: 'h:1'}\nhttp: {listen: 'h:2'}\n"
+      "environments: {a: {metrics_prefix: a_}, b: {metrics_port: 3, metrics_instance: i}}\n",
+      "b");
+  INFO(place.status().ToString());
+  REQUIRE(place.ok());
+  CHECK(*place == DaemonPlace{{"h", 1}, {"h", 3}, {"b", 3, "", "", "", "i"}});
+}
+
+TEST_CASE("A daemon's place is that of the defaults where the file does not tell") {
+  const auto place = Place("", "");
+  REQUIRE(place.ok());
+  CHECK(*place == DaemonPlace{GrpcOptions().listen, HttpOptions().listen, EnvironmentOptions()});
+}
+
+TEST_CASE("What is wrong where a daemon's place stands is said as the daemon says it") {
+  for (const auto& [text, environment] : std::vector<std::pair<std::string, std::string>>{
+           {kThree, "Prod"},
+           {"log: {}\n", "dev"},
+           {"environmets: {}", ""},
+           {"environments: {a: {grafana_url: 'http://u:${SECRET}@h'}, b: {x: 1}}", ""},
+           {"http: {listen: 8080}", ""},
+           {"a: [", ""}}) {
+    CAPTURE(text);
+    const auto place = Place(text, environment);
+    const auto options = ParseText(text, "f", TestVariables(), environment);
+    REQUIRE_FALSE(place.ok());
+    CHECK(place.status() == options.status());
+  }
 }
 
 TEST_CASE("The selected environment is described") {

@@ -55,5 +55,12 @@ TEST_CASE("Loopback addresses are known") {
   }
 }
 
+TEST_CASE("An address may be every one of the machine") {
+  for (const char* host : {"0.0.0.0", "::", "0::0"}) CHECK(ListenAddress{host, 1}.IsAny());
+  for (const char* host : {"127.0.0.1", "::1", "localhost", "h"}) {
+    CHECK_FALSE(ListenAddress{host, 1}.IsAny());
+  }
+}
+
 }  // namespace
 }  // namespace batchsql

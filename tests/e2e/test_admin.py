@@ -1,10 +1,14 @@
 """What tools ask a daemon: its state, its tables, its health, and its API by reflection."""
 
+import os
+import subprocess
+
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2
 
 import client as api
+import daemon as harness
 from client import pb, wire_bytes, wire_fields
 
 DDL = "id {id} NOT NULL PRIMARY KEY, name {text} NOT NULL, n {id} DEFAULT 5, day {date}"
@@ -26,6 +30,19 @@ def health(client, service):
     call = client.channel.unary_unary("/grpc.health.v1.Health/Check")
     answer = call(wire_bytes(1, service) if service else b"", timeout=api.DEADLINE)
     return dict(wire_fields(answer)).get(1)
+
+
+@pytest.mark.parametrize("command", ["status", "dlq list --table t", "dlq replay --table t --all",
+                                     "producers list --table t"])
+def test_the_address_on_the_command_line_counts_more_than_the_variable(command):
+    def asked(*options):
+        done = subprocess.run([harness.program("batchsql"), *command.split(), *options], capture_output=True,
+                              text=True, timeout=60, check=False,
+                              env={**os.environ, "BATCHSQL_SERVER": "127.0.0.1:1"})
+        assert done.returncode == 3
+        return done.stderr
+    assert "127.0.0.1:2" in asked("--server", "127.0.0.1:2")
+    assert "127.0.0.1:1" in asked()
 
 
 def test_status_tells_targets_and_totals(database, serve):

@@ -107,6 +107,27 @@ def test_dashboards_come_back_into_their_folders(tmp_path, token):
         assert grafana.dashboards["by-hand"]["dashboard"]["title"] == "数据"
 
 
+def test_a_configuration_tells_where_grafana_is(tmp_path, token, monkeypatch):
+    with grafana_stand_in.GrafanaStandIn() as grafana:
+        config = tmp_path / "batchsql.yaml"
+        config.write_text(f"environments: {{prod: {{grafana_url: '{grafana.url}'}}}}\n", encoding="utf-8")
+        options = ("--config", config, "--environment", "prod", "--token-file", token)
+        client_program.run("monitoring", "install", *options)
+        output, _ = client_program.run("monitoring", "backup", *options, "--out", tmp_path / "copy")
+        assert output == "backup: prometheus=- dashboards=3\n"
+        had = dict(grafana.dashboards)
+        grafana.dashboards.clear()
+        output, _ = client_program.run("monitoring", "restore", *options, "--from", tmp_path / "copy")
+        assert output == "restore: prometheus=- dashboards=3\n" and set(grafana.dashboards) == set(had)
+    monkeypatch.setenv("BATCHSQL_ENV", "prod")
+    for command in (("backup", "--out"), ("restore", "--from")):
+        _, error = client_program.run("monitoring", command[0], *options[:2], "--environment", "test",
+                                      command[1], tmp_path / "other", status=2)
+        assert "no environment test" in error  # the flag counts more
+    _, error = client_program.run("monitoring", "backup", *options[2:], "--out", tmp_path / "other", status=2)
+    assert "--environment, or BATCHSQL_ENV, selects one of a file's environments: it needs --config" in error
+
+
 def test_a_uid_that_is_a_path_is_refused(tmp_path, token):
     with grafana_stand_in.GrafanaStandIn() as grafana:
         grafana.dashboards["../escape"] = {"dashboard": {"uid": "../escape", "title": "t"}, "folderUid": ""}

@@ -48,12 +48,15 @@ def assert_problem(found, check, *words):
         assert word in finding["detail"], finding
 
 
+def load(daemon):
+    (daemon.folder / "rows.csv").write_text("id\n1\n", encoding="utf-8")
+    client_program.run("load", daemon.folder / "rows.csv", "--table", "events", "--server", daemon.grpc_address)
+
+
 @pytest.fixture(scope="module")
 def daemon():
     with harness.Daemon(TABLES) as running:
-        (running.folder / "rows.csv").write_text("id\n1\n", encoding="utf-8")
-        client_program.run("load", running.folder / "rows.csv", "--table", "events", "--server",
-                           running.grpc_address)
+        load(running)
         yield running
 
 
@@ -110,6 +113,62 @@ def test_everything_that_is_well_is_ok(daemon, render, tmp_path):
         assert list(found) == documented_checks()
 
 
+@pytest.fixture
+def production():
+    """A daemon in an environment, with a Grafana and an Alertmanager that its file names."""
+    with contextlib.ExitStack() as running:
+        grafana = running.enter_context(grafana_stand_in.GrafanaStandIn())
+        scratch = running.enter_context(processes.Scratch("production"))
+        manager = running.enter_context(stack.Alertmanager(stack.render(scratch.path), edits=[RECEIVER]))
+        text = (TABLES.replace("file.db", "${DATABASE}") + "environments: {prod: {metrics_prefix: prod_, "
+                f"grafana_url: '{grafana.url}', alertmanager_url: '{manager.url}'}}}}\n")
+        daemon = running.enter_context(harness.Daemon(text, ["--environment", "prod"], {"DATABASE": "file.db"}))
+        load(daemon)
+        daemon.manager = manager
+        daemon.options = ("--config", daemon.config_file, "--environment", "prod")
+        yield daemon
+
+
+def test_one_configuration_is_all_that_must_be_given(production, render, tmp_path):
+    """But Prometheus' address, and who asks Grafana; DATABASE is not set here."""
+    token = tmp_path / "token"
+    token.write_text("grafana-token", encoding="utf-8")
+    client_program.run("monitoring", "install", *production.options, "--token-file", token)
+    with stack.Prometheus(render(*production.options)) as prometheus:
+        prometheus.wait_for("prod_batchsql_queue_rows")
+        production.manager.wait_for("BatchSQLWatchdog")
+        more = ("--prometheus-url", prometheus.url, "--token-file", token)
+        found = examine(*production.options, *more, status=0)
+        skipped = {check for check, outcome in outcomes(found).items() if outcome == "skipped"}
+        assert skipped <= {"prometheus.rate"}
+        assert list(found) == documented_checks()
+        found = examine(*production.options, *more, "--metrics-url", "", "--prefix", "dev_", status=1)
+        assert found["metrics.ready"]["outcome"] == "skipped"
+        assert_problem(found, "prometheus.series", "missing: dev_batchsql_")
+
+
+def test_a_name_that_grafana_cannot_hold_matters_only_to_grafana(tmp_path):
+    config = tmp_path / "batchsql.yaml"
+    config.write_text("environments: {prod.eu: {grafana_url: 'http://127.0.0.1:1'}}\n", encoding="utf-8")
+    options = ("--config", config, "--environment", "prod.eu", "--server", NOBODY, "--metrics-url", "")
+    _, error = client_program.run("doctor", *options, status=2)
+    assert "'prod.eu'" in error and "Grafana" in error
+    assert_problem(examine(*options, "--grafana-url", "", status=1), "daemon.grpc", NOBODY)
+
+
+def test_a_daemon_that_prometheus_calls_otherwise_is_named(production, render):
+    text = production.config_file.read_text(encoding="utf-8")
+    production.config_file.write_text(text.replace("prod: {", "prod: {metrics_instance: first, "), encoding="utf-8")
+    with stack.Prometheus(render("--target", production.http_url.removeprefix("http://"))) as prometheus:
+        prometheus.wait_for_targets()
+        found = examine(*production.options, "--prometheus-url", prometheus.url, status=1)
+        assert_problem(found, "prometheus.target", "instance=first", production.http_url.removeprefix("http://"))
+    with stack.Prometheus(render(*production.options)) as prometheus:
+        prometheus.wait_for_targets()
+        more = ("--prometheus-url", prometheus.url, "--prefix", "dev_")  # what is wrong for certain
+        assert examine(*production.options, *more, status=1)["prometheus.target"]["outcome"] == "ok"
+
+
 def documented_checks():
     """In the order of the page."""
     page = (files.ROOT / "docs" / "monitoring-troubleshooting.md").read_text(encoding="utf-8")
@@ -144,7 +203,7 @@ def test_the_text_ends_with_a_count(daemon):
 
 
 @pytest.mark.parametrize("options", [("--metrics-url", "127.0.0.1"), ("--prefix", "prod"), ("--nonsense",),
-                                     ("--environment", "a b"),
+                                     ("--environment", "a b"), ("--config", "/nonexistent"),
                                      ("--grafana-url", "http://h", "--token-file", "/nonexistent")])
 def test_wrong_use_is_told_apart(options):
     client_program.run("doctor", *options, status=2)

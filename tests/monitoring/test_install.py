@@ -68,6 +68,26 @@ def test_prefix_and_environment_reach_the_dashboards(grafana, token):
         assert "prod_batchsql_" in json.dumps(saved) and "(prod)" in saved["dashboard"]["title"]
 
 
+def test_a_configuration_and_an_environment_are_enough(grafana, token, tmp_path):
+    config = tmp_path / "batchsql.yaml"
+    config.write_text("targets: [{kind: mysql, dsn: 'mysql://u:${NO_SUCH_SECRET}@h/d'}]\n"
+                      f"environments: {{prod: {{metrics_prefix: prod_, grafana_url: '{grafana.url}/'}}, dev: }}\n",
+                      encoding="utf-8")
+
+    def by_file(*options, status=0):
+        return client_program.run("monitoring", "install", "--config", config, "--token-file", token, *options,
+                                  status=status)
+    for nowhere in ((), ("--environment", "dev")):
+        _, error = by_file(*nowhere, status=2)
+        assert "grafana_url" in error and "BATCHSQL_ENV" in error
+    assert not grafana.requests
+    by_file("--environment", "prod")
+    by_configuration = dict(grafana.dashboards)
+    grafana.dashboards.clear()
+    install(grafana, "--token-file", token, "--prefix", "prod_", "--environment", "prod")
+    assert grafana.dashboards == by_configuration and "batchsql-overview-prod" in by_configuration
+
+
 def test_who_is_not_known_is_told(grafana, tmp_path):
     _, error = install(grafana, status=3)
     assert "401" in error and "Unauthorized" in error

@@ -150,6 +150,63 @@ def test_addresses_are_put_in(render):
     assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["m:3"]}]}]
 
 
+def configuration(tmp_path, *environments, listen="127.0.0.1:8080"):
+    """A file of the daemon's, with a secret that is not there; each environment is a line of YAML."""
+    path = tmp_path / "batchsql.yaml"
+    path.write_text(f"http: {{listen: '{listen}'}}\n"
+                    "targets: [{kind: mysql, dsn: 'mysql://u:${NO_SUCH_SECRET}@h/d'}]\n"
+                    + "\n".join(["environments:", *environments]), encoding="utf-8")
+    return path
+
+
+PROD = ("  prod: {metrics_port: 9101, metrics_prefix: prod_, grafana_url: 'https://g.example/sub/', "
+        "alertmanager_url: 'http://m.example:9093'}")
+
+
+def test_a_configuration_and_an_environment_are_what_can_be_given_by_hand(tmp_path, monkeypatch):
+    config = configuration(tmp_path, PROD, "  dev: {metrics_prefix: dev_}")
+    by_hand = ("--prefix", "prod_", "--environment", "prod", "--grafana-url", "https://g.example/sub",
+               "--alertmanager", "m.example:9093", "--target", "127.0.0.1:9101")
+
+    def render_into(name, *options):
+        client_program.run("monitoring", "render", "--out", tmp_path / name, *options)
+        return {path: (tmp_path / name / path).read_bytes() for path in written(tmp_path / name)}
+    expected = render_into("by-hand", *by_hand)
+    assert render_into("by-flag", "--config", config, "--environment", "prod") == expected
+    monkeypatch.setenv("BATCHSQL_ENV", "prod")
+    assert render_into("by-variable", "--config", config) == expected
+    assert render_into("both", "--config", config, *by_hand) == expected
+    dev = render_into("flag-wins", "--config", config, "--environment", "dev")
+    assert b"dev_batchsql_" in dev["prometheus/alert_rules.yml"]
+
+
+def test_prometheus_takes_an_alertmanager_behind_tls_and_a_daemon_by_another_name(render, tmp_path):
+    config = configuration(tmp_path, "  eu: {alertmanager_url: 'https://m.example/sub', "
+                           "metrics_instance: \"eu's first\"}")
+    folder = render("--config", config, "--environment", "eu") / "prometheus"
+    passes("promtool", "check", "config", "prometheus.yml", folder=folder)
+    document = files.read_yaml(folder / "prometheus.yml")
+    jobs = {job["job_name"]: job for job in document["scrape_configs"]}
+    assert jobs["batchsql"]["static_configs"] == [
+        {"targets": ["127.0.0.1:8080"], "labels": {"instance": "eu's first"}}]
+    targets = [{"targets": ["m.example:443"]}]
+    assert document["alerting"]["alertmanagers"] == [
+        {"scheme": "https", "path_prefix": "/sub", "static_configs": targets}]
+    assert jobs["alertmanager"] == {"job_name": "alertmanager", "scheme": "https",
+                                    "metrics_path": "/sub/metrics", "static_configs": targets}
+
+
+def test_a_configuration_that_does_not_tell_enough_writes_nothing(tmp_path):
+    config = configuration(tmp_path, PROD, listen="0.0.0.0:8080")
+    for environment, expected in (
+            ("Prod", f"{config}:3: environments: has no environment Prod, which is asked for: expected one of prod"),
+            ("prod", "HTTP listens at 0.0.0.0:9101, where Prometheus cannot find it")):
+        _, error = client_program.run("monitoring", "render", "--out", tmp_path / "out", "--config", config,
+                                      "--environment", environment, status=2)
+        assert expected in error and "SECRET" not in error
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_program_holds_the_contract_that_the_page_lists():
     text = (files.ROOT / "cli" / "monitoring" / "contract.cc").read_text(encoding="utf-8")
     held = {name: kind.lower() for name, kind in re.findall(r'\{"(\w+)", MetricType::k(\w+),', text)}
@@ -157,7 +214,8 @@ def test_the_program_holds_the_contract_that_the_page_lists():
 
 
 @pytest.mark.parametrize("options", [("--prefix", "prod"), ("--environment", "a b"), ("--shorten", "0"),
-                                     ("--grafana-url", "ftp://g"), ("--grafana-url", "http://u:p@g")])
+                                     ("--grafana-url", "ftp://g"), ("--grafana-url", "http://u:p@g"),
+                                     ("--alertmanager", "http://u:p@m"), ("--config", "/nonexistent")])
 def test_nonsense_is_refused(tmp_path, options):
     _, error = client_program.run("monitoring", "render", "--out", tmp_path / "out", *options, status=2)
     assert options[0] in error or options[1] in error

@@ -63,6 +63,43 @@ TEST_CASE("Addresses go where the shipped ones stand") {
               R"("url": "https://docs.example/runbooks/README.md")"));
 }
 
+TEST_CASE("A target may have another name, and Alertmanager's address may be a URL") {
+  RenderOptions options;
+  options.targets = {"a:1"};
+  options.instance = "eu's first";
+  options.alertmanager = "https://m.example/sub/";
+  const auto files = Render(options);
+  REQUIRE(files.ok());
+  const std::string config = TextOfFile(*files, "prometheus/prometheus.yml");
+  CHECK(Holds(config,
+              "    static_configs:\n"
+              "      - targets: ['a:1']\n"
+              "        labels: {instance: 'eu''s first'}\n"));
+  CHECK(Holds(config,
+              "    - scheme: https\n"
+              "      path_prefix: '/sub'\n"
+              "      static_configs:\n"
+              "        - targets: ['m.example:443']\n"));
+  CHECK(Holds(config,
+              "    scheme: https\n"
+              "    metrics_path: '/sub/metrics'\n"
+              "    static_configs:\n"
+              "      - targets: ['m.example:443']\n"));
+}
+
+TEST_CASE("A URL that tells nothing but an address is one") {
+  const auto config = [](const char* alertmanager) {
+    RenderOptions options;
+    options.alertmanager = alertmanager;
+    const auto files = Render(options);
+    REQUIRE(files.ok());
+    return TextOfFile(*files, "prometheus/prometheus.yml");
+  };
+  CHECK(config("http://m:3/") == config("m:3"));
+  CHECK(config("http://m") == config("m:80"));
+  CHECK(config("http://[::1]") == config("[::1]:80"));
+}
+
 TEST_CASE("A drill has shorter rules and none of their tests") {
   RenderOptions options;
   options.shorten = 10;
@@ -84,6 +121,9 @@ TEST_CASE("What is no prefix, environment or URL is refused") {
   CHECK(absl::IsInvalidArgument(RenderDashboards(options).status()));
   options = {};
   options.runbook_base = "https://user:password@docs.example";
+  CHECK(absl::IsInvalidArgument(Render(options).status()));
+  options = {};
+  options.alertmanager = "http://user:password@m";
   CHECK(absl::IsInvalidArgument(Render(options).status()));
 }
 
