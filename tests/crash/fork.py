@@ -15,6 +15,8 @@ import processes
 import rows
 
 CLAIM_SECONDS = 10
+STOPS_MAX = 20
+LOCK_SECONDS = 0.5
 TWIN_SECONDS = 60   # Until the second daemon wrote all that its copy holds.
 FENCE_SECONDS = 30  # Until every pipeline of the first one knows.
 ADOPT_SECONDS = 30
@@ -41,10 +43,9 @@ def fork(world):
         processes.wait_until(lambda: _all_are(first, "running"), CLAIM_SECONDS, "a claimed daemon")
     except TimeoutError:
         return False
-    first.send_signal(signal.SIGSTOP)
+    if not _stop_idle(world, first):
+        return False
     try:
-        if world.proxy:
-            world.proxy.cut_all()  # Else the stopped one's transaction holds its slot.
         if not _run_twin(world, first):
             return False
     finally:
@@ -56,6 +57,20 @@ def fork(world):
     world.kill_daemon("fenced")
     _adopt(world, first)
     return True
+
+
+def _stop_idle(world, first):
+    """Stops it where its transaction keeps nobody out: one on a server is cut off, one of SQLite is waited
+    for. False: it did not come to it."""
+    for _ in range(STOPS_MAX):
+        first.send_signal(signal.SIGSTOP)
+        if world.proxy:
+            world.proxy.cut_all()
+            return True
+        if world.database.can_be_written(LOCK_SECONDS):
+            return True
+        first.send_signal(signal.SIGCONT)
+    return False
 
 
 def _is_fenced(world, first):

@@ -82,6 +82,16 @@ class Sqlite(Database):
 
     execute = query
 
+    def can_be_written(self, seconds):
+        """Within that time nobody else's transaction is in the way."""
+        with contextlib.closing(sqlite3.connect(self.path, timeout=seconds,
+                                                isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+        return True
+
     def _checksum(self, table, text):
         # sha3 is the command line tool's own.
         return _run(["sqlite3", "-batch", str(self.path)],
