@@ -69,12 +69,11 @@ class FlushSession : public WriteSession {
   };
 
   DatabaseError Connected();
+  DatabaseError ReadBegun(const std::vector<Result>& results, DatabaseError error, bool* moved);
   DatabaseError CheckPinned(const Result& pinned) const;
-  DatabaseError Copy(const std::string& sql, const WritePlan& plan,
-                     absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges,
-                     bool with_ordinal);
-  DatabaseError WriteStaged(const WritePlan& plan, absl::Span<const uint16_t> columns,
-                            absl::Span<const RowRange> ranges);
+  std::string CopySql(const TableSchema& schema, absl::Span<const uint16_t> columns);
+  DatabaseError PutRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                        absl::Span<const RowRange> ranges);
 
   const int64_t statement_timeout_ms_;
   const Connect connect_;
@@ -82,10 +81,12 @@ class FlushSession : public WriteSession {
 
   // Of the present flush.
   const WritePlan* plan_ = nullptr;
+  bool is_first_attempt_ = false;
   std::vector<uint16_t> pinned_columns_;
   Transaction last_transaction_;
   // Of the present transaction.
   Connection* connection_ = nullptr;
+  bool copy_is_begun_ = false;  // of the plan's first group, by Begin
   bool savepoint_is_set_ = false;
   uint32_t stages_made_ = 0;
   std::map<std::vector<uint16_t>, Stage> stages_;

@@ -46,7 +46,8 @@ TEST_CASE_METHOD(PostgresFlushTest,
                  "PostgreSQL: a column whose type changed pauses and writes nothing",
                  "[postgresql]") {
   for (const char* type :
-       {"double precision", "integer", "timestamptz USING to_timestamp(a)", "numeric", "text"}) {
+       {"double precision", "integer", "timestamptz USING to_timestamp(a)", "numeric", "text",
+        "aclitem USING NULL"}) {  // which COPY refuses by itself: it has no binary form
     for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
       INFO(type);
       const std::string table = NewTableAB();
@@ -59,6 +60,7 @@ TEST_CASE_METHOD(PostgresFlushTest,
       CHECK(outcome.error.code == postgresql::kSchemaChangedCode);
       CHECK(Count(table) == 1);
       CHECK(executor().connected());
+      MustWrite(Describe(NewTableAB(), conflict), OneRow());
     }
   }
 }
@@ -84,6 +86,59 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a column or table that is gone 
   const WriteOutcome outcome = Write(schema, OneRow());
   CHECK(outcome.error.code == "42P01");
   CHECK(outcome.error.error_class == ErrorClass::kPause);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a flush's first rows are asked for in its first round trip",
+                 "[postgresql]") {
+  const std::string table = NewTable("id BIGINT PRIMARY KEY, a BIGINT, query TEXT");
+  AddTrigger(table, "TRIGGER looks BEFORE INSERT",
+             "NEW.query := current_query() LIKE 'BEGIN %UPDATE batchsql_watermark %COPY %'; "
+             "RETURN NEW;");
+  MustWrite(Describe(table),
+            {{{"id", Value::Int(1)}}, {{"id", Value::Int(2)}, {"a", Value::Int(1)}}});
+  CHECK(Rows(table, "query") == std::vector<std::string>{"true", "false"});
+  // The second attempt, which isolates the duplicate, sets a savepoint first.
+  CHECK(
+      Write(Describe(table), {{{"id", Value::Int(2)}}, {{"id", Value::Int(3)}}}).failures.size() ==
+      1);
+  CHECK(Rows(table, "query") == std::vector<std::string>{"true", "false", "false"});
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a flush that is fenced leaves its connection in no COPY",
+                 "[postgresql]") {
+  for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
+    const std::string table = NewTableAB();
+    const auto schema = Describe(table, conflict);
+    const RowBlock block = Block(*schema, OneRow());
+    SlotMove move = NextMove();
+    ++move.before.epoch;
+    CHECK(WriteThrough(executor(), PlanWrite(schema, {&block}), {move, {}}).kind == Kind::kFenced);
+    CHECK(executor().connected());
+    CHECK(Count(table) == 0);
+    MustWrite(schema, OneRow());
+  }
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a right that is missing pauses, whichever statement needs it",
+                 "[postgresql]") {
+  for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
+    for (const char* right : {"SELECT", "INSERT"}) {
+      INFO(right);
+      const std::string table = NewTableAB();
+      const auto schema = Describe(table, conflict);
+      db().Execute(absl::StrCat("REVOKE ", right, " ON ", table, " FROM CURRENT_USER"));
+      const WriteOutcome outcome = Write(schema, OneRow());
+      CHECK(outcome.kind == Kind::kNotCommitted);
+      CHECK(outcome.error.code == "42501");
+      CHECK(outcome.error.error_class == ErrorClass::kPause);
+      CHECK(executor().connected());
+      db().Execute(absl::StrCat("GRANT ", right, " ON ", table, " TO CURRENT_USER"));
+      MustWrite(schema, OneRow());
+    }
+  }
 }
 
 TEST_CASE_METHOD(PostgresFlushTest,
