@@ -194,6 +194,22 @@ DatabaseError Connection::Query(const std::string& sql,
   return error;
 }
 
+DatabaseError Connection::QueryBinary(const std::string& sql, absl::Span<const uint32_t> types,
+                                      absl::Span<const std::string_view> parameters) {
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  for (const std::string_view parameter : parameters) {
+    values.push_back(parameter.data());
+    lengths.push_back(static_cast<int>(parameter.size()));
+  }
+  const std::vector<int> formats(parameters.size(), 1);
+  if (PQsendQueryParams(conn_, sql.c_str(), static_cast<int>(values.size()), types.data(),
+                        values.data(), lengths.data(), formats.data(), 0) == 0) {
+    return SendFailed();
+  }
+  return Collect(nullptr);
+}
+
 // What the last piece left in libpq's buffer is sent first, so that the server works on it while
 // the next piece is encoded, and the buffer stays small.
 bool Connection::PutCopy(std::string_view piece) {

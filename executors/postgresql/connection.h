@@ -47,6 +47,9 @@ class Connection {
   // Runs one statement with parameters $1, $2… in text, whose types the server infers.
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       Result* result);
+  // Runs one statement with parameters in binary, of the types whose OIDs are given.
+  DatabaseError QueryBinary(const std::string& sql, absl::Span<const uint32_t> types,
+                            absl::Span<const std::string_view> parameters);
   // As Run, and the command tag of the last statement.
   DatabaseError RunForTag(const std::string& sql, std::string* tag);
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "executors/postgresql/errors.h"
+#include "executors/postgresql/native_types.h"
 #include "executors/postgresql/statements.h"
 #include "executors/shared/letter_table.h"
 #include "executors/shared/table_contents.h"
@@ -24,6 +25,27 @@ std::vector<uint16_t> CarriedByPlan(const WritePlan& plan) {
       columns.insert(block->column(i).schema_index());
   }
   return {columns.begin(), columns.end()};
+}
+
+// Arrays lie whole in memory, here and on the server.
+constexpr size_t kArraysBytesMax = 1 << 20;
+
+// Of the blocks that the ranges lie in, whole.
+size_t BlockBytes(const WritePlan& plan, absl::Span<const RowRange> ranges) {
+  std::vector<bool> counted(plan.blocks.size());
+  size_t bytes = 0;
+  for (const RowRange& range : ranges) {
+    if (counted[range.block]) continue;
+    counted[range.block] = true;
+    bytes += plan.blocks[range.block]->size_bytes();
+  }
+  return bytes;
+}
+
+bool HaveArrayTypes(const TableSchema& schema, absl::Span<const uint16_t> columns) {
+  return std::all_of(columns.begin(), columns.end(), [&](uint16_t index) {
+    return ArrayOidOf(schema.column(index).native_id) != 0;
+  });
 }
 
 // COPY knows no conflicts, and does not write through a view.
@@ -68,10 +90,12 @@ DatabaseError FlushSession::Begin(const SlotMove& move, bool* moved) {
       absl::StrCat(BeginTransaction(statement_timeout_ms_), "; ", MoveSlotSql(kOwnTables, move),
                    " RETURNING ", TransactionColumns());
   if (!plan_->groups.empty()) {
-    const std::vector<uint16_t>& first = plan_->groups.front().columns;
+    const WriteGroup& first = plan_->groups.front();
+    const Path path = PathOf(*plan_, first.columns, first.rows);
     absl::StrAppend(&sql, "; ", PinTypes(*plan_->schema, pinned_columns_));
-    copy_is_begun_ = std::exchange(is_first_attempt_, false) && !first.empty();
-    if (copy_is_begun_) absl::StrAppend(&sql, "; ", CopySql(*plan_->schema, first));
+    copy_is_begun_ =
+        std::exchange(is_first_attempt_, false) && (path == Path::kCopy || path == Path::kStage);
+    if (copy_is_begun_) absl::StrAppend(&sql, "; ", CopySql(*plan_->schema, first.columns));
   }
   std::vector<Result> results;
   DatabaseError error = connection_->Run(sql, &results);
@@ -202,6 +226,26 @@ DatabaseError FlushSession::CheckPinned(const Result& pinned) const {
   return {};
 }
 
+FlushSession::Path FlushSession::PathOf(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                                        absl::Span<const RowRange> ranges) const {
+  if (columns.empty()) return Path::kDefaults;
+  if (!IsStaged(*plan.schema)) return Path::kCopy;
+  const bool fits = CountRows(ranges) * columns.size() <= unnest_cells_max_ &&
+                    HaveArrayTypes(*plan.schema, columns) &&
+                    BlockBytes(plan, ranges) <= kArraysBytesMax;
+  return fits ? Path::kArrays : Path::kStage;
+}
+
+DatabaseError FlushSession::WriteArrays(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                                        absl::Span<const RowRange> ranges) {
+  std::vector<uint32_t> types;
+  for (const uint16_t index : columns) {
+    types.push_back(ArrayOidOf(plan.schema->column(index).native_id));
+  }
+  return connection_->QueryBinary(InsertFromArrays(*plan.schema, columns), types,
+                                  encoder_.EncodeArrays(plan, columns, ranges));
+}
+
 // Statements with a COPY of rows with these columns among them.
 std::string FlushSession::CopySql(const TableSchema& schema, absl::Span<const uint16_t> columns) {
   if (!IsStaged(schema)) return CopyIntoTable(schema, columns);
@@ -232,13 +276,14 @@ DatabaseError FlushSession::PutRows(const WritePlan& plan, absl::Span<const uint
 
 DatabaseError FlushSession::WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                                       absl::Span<const RowRange> ranges) {
-  if (columns.empty()) return connection_->Run(InsertDefaults(*plan.schema, CountRows(ranges)));
-  if (!std::exchange(copy_is_begun_, false)) {
-    if (DatabaseError error = connection_->Run(CopySql(*plan.schema, columns)); !error.ok()) {
-      return error;
-    }
+  if (std::exchange(copy_is_begun_, false)) return PutRows(plan, columns, ranges);
+  const Path path = PathOf(plan, columns, ranges);
+  if (path == Path::kDefaults) {
+    return connection_->Run(InsertDefaults(*plan.schema, CountRows(ranges)));
   }
-  return PutRows(plan, columns, ranges);
+  if (path == Path::kArrays) return WriteArrays(plan, columns, ranges);
+  DatabaseError error = connection_->Run(CopySql(*plan.schema, columns));
+  return error.ok() ? PutRows(plan, columns, ranges) : error;
 }
 
 DatabaseError FlushSession::MakeConstraintsImmediate() {

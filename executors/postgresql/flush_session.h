@@ -22,8 +22,10 @@ class FlushSession : public WriteSession {
   // An open connection in no transaction, or why there is none. Called when a transaction begins.
   using Connect = std::function<std::pair<Connection*, DatabaseError>()>;
 
-  FlushSession(int64_t statement_timeout_ms, Connect connect)
-      : statement_timeout_ms_(statement_timeout_ms), connect_(std::move(connect)) {}
+  FlushSession(int64_t statement_timeout_ms, uint32_t unnest_cells_max, Connect connect)
+      : statement_timeout_ms_(statement_timeout_ms),
+        unnest_cells_max_(unnest_cells_max),
+        connect_(std::move(connect)) {}
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress, KeepFailures keep);
   absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
@@ -62,6 +64,14 @@ class FlushSession : public WriteSession {
   CommitResult Commit() override;
 
  private:
+  // How the rows of a group come into the table.
+  enum class Path : uint8_t {
+    kDefaults,  // INSERT of rows without any column
+    kCopy,      // COPY
+    kArrays,    // INSERT … SELECT from arrays
+    kStage,     // COPY into a temporary table, INSERT … SELECT from there
+  };
+
   // A temporary table for rows that carry the same columns.
   struct Stage {
     std::string name;
@@ -71,11 +81,16 @@ class FlushSession : public WriteSession {
   DatabaseError Connected();
   DatabaseError ReadBegun(const std::vector<Result>& results, DatabaseError error, bool* moved);
   DatabaseError CheckPinned(const Result& pinned) const;
+  Path PathOf(const WritePlan& plan, absl::Span<const uint16_t> columns,
+              absl::Span<const RowRange> ranges) const;
+  DatabaseError WriteArrays(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                            absl::Span<const RowRange> ranges);
   std::string CopySql(const TableSchema& schema, absl::Span<const uint16_t> columns);
   DatabaseError PutRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                         absl::Span<const RowRange> ranges);
 
   const int64_t statement_timeout_ms_;
+  const uint32_t unnest_cells_max_;
   const Connect connect_;
   CopyEncoder encoder_;
 

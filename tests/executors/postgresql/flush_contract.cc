@@ -106,6 +106,38 @@ TEST_CASE_METHOD(PostgresFlushTest,
 }
 
 TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: small batches with a conflict strategy are arrays, others are staged",
+                 "[postgresql]") {
+  const std::string table = NewTable(
+      absl::StrCat("id BIGINT PRIMARY KEY, t TEXT, color ", Sql(ColumnType::kEnum), ", way TEXT"));
+  AddTrigger(table, "TRIGGER looks BEFORE INSERT OR UPDATE",
+             "NEW.way := substring(current_query() FROM 'unnest|COPY pg_temp'); RETURN NEW;");
+  const auto way_of = [&](Conflict conflict, const std::vector<Cells>& rows) {
+    PostgresOptions options;
+    options.dsn = PostgresExecutorDsn();
+    options.unnest_cells_max = 4;
+    const auto schema = Describe(table, conflict);
+    const RowBlock block = Block(*schema, rows);
+    CHECK(WriteThrough(*MakePostgresExecutor(options), PlanWrite(schema, {&block})).kind ==
+          Kind::kCommitted);
+    return Rows(table, "way");
+  };
+  using Ways = std::vector<std::string>;
+  const Cells one = {{"id", Value::Int(1)}, {"t", Value::Text("a")}};
+  const Cells two = {{"id", Value::Int(2)}, {"t", Value::Null()}};
+  const Cells three = {{"id", Value::Int(3)}, {"t", Value::Text("c")}};
+  CHECK(way_of(Conflict::kIgnore, {one}) == Ways{"unnest"});
+  CHECK(way_of(Conflict::kUpdate, {one, two, three}) == Ways(3, "COPY pg_temp"));
+  CHECK(way_of(Conflict::kReplace, {one, two}) == Ways{"unnest", "unnest", "COPY pg_temp"});
+  const Cells colored = {{"id", Value::Int(1)}, {"color", Value::Text("red")}};
+  CHECK(way_of(Conflict::kUpdate, {colored}) == Ways{"COPY pg_temp", "unnest", "COPY pg_temp"});
+  const std::string huge(2 << 20, 'x');
+  const Cells large = {{"id", Value::Int(2)}, {"t", Value::Text(huge)}};
+  CHECK(way_of(Conflict::kUpdate, {large}) == Ways(3, "COPY pg_temp"));
+  CHECK(Count(table, "length(t) = 2097152") == 1);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
                  "PostgreSQL: a flush that is fenced leaves its connection in no COPY",
                  "[postgresql]") {
   for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
