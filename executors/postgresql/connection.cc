@@ -140,12 +140,12 @@ DatabaseError Connection::Next(Deadline deadline, Result* result) {
 }
 
 DatabaseError Connection::Collect(std::vector<Result>* results) {
-  const Deadline deadline = NewDeadline();
-  if (!FlushOutput(deadline) && timed_out_) return LostError();
+  if (!FlushOutput(NewDeadline()) && timed_out_) return LostError();
   Result failed;
   for (;;) {
     Result result;
-    if (DatabaseError error = Next(deadline, &result); !error.ok()) return error;
+    // The server times each of several statements by itself.
+    if (DatabaseError error = Next(NewDeadline(), &result); !error.ok()) return error;
     if (result == nullptr) break;
     const ExecStatusType status = PQresultStatus(result.get());
     if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
@@ -194,7 +194,21 @@ DatabaseError Connection::Query(const std::string& sql,
   return error;
 }
 
-DatabaseError Connection::StartCopy(const std::string& sql) { return Run(sql); }
+DatabaseError Connection::QueryBinary(const std::string& sql, absl::Span<const uint32_t> types,
+                                      absl::Span<const std::string_view> parameters) {
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  for (const std::string_view parameter : parameters) {
+    values.push_back(parameter.data());
+    lengths.push_back(static_cast<int>(parameter.size()));
+  }
+  const std::vector<int> formats(parameters.size(), 1);
+  if (PQsendQueryParams(conn_, sql.c_str(), static_cast<int>(values.size()), types.data(),
+                        values.data(), lengths.data(), formats.data(), 0) == 0) {
+    return SendFailed();
+  }
+  return Collect(nullptr);
+}
 
 // What the last piece left in libpq's buffer is sent first, so that the server works on it while
 // the next piece is encoded, and the buffer stays small.
@@ -211,8 +225,13 @@ DatabaseError Connection::EndCopy(uint64_t* rows) {
   std::vector<Result> results;
   if (DatabaseError error = Collect(&results); !error.ok()) return error;
   if (results.empty()) return LostError();
-  *rows = AffectedRows(results.back());
+  *rows = AffectedRows(results.front());
   return {};
+}
+
+void Connection::RefuseCopy() {
+  PQputCopyEnd(conn_, "refused");
+  static_cast<void>(Collect(nullptr));  // the error that was asked for
 }
 
 }  // namespace batchsql::postgresql

@@ -41,19 +41,24 @@ class Connection {
                             int64_t answer_timeout_ms, std::unique_ptr<Connection>* opened);
   ~Connection();
 
-  // Runs one or more statements, without parameters; the results of those that succeeded.
+  // Runs one or more statements, without parameters; the results of those that succeeded. If it is
+  // ok and a COPY … FROM STDIN is among them, it has come that far and the COPY waits for its data.
   DatabaseError Run(const std::string& sql, std::vector<Result>* results = nullptr);
   // Runs one statement with parameters $1, $2… in text, whose types the server infers.
   DatabaseError Query(const std::string& sql, absl::Span<const std::string_view> parameters,
                       Result* result);
+  // Runs one statement with parameters in binary, of the types whose OIDs are given.
+  DatabaseError QueryBinary(const std::string& sql, absl::Span<const uint32_t> types,
+                            absl::Span<const std::string_view> parameters);
   // As Run, and the command tag of the last statement.
   DatabaseError RunForTag(const std::string& sql, std::string* tag);
 
-  // `sql` ends in a COPY … FROM STDIN. Then PutCopy as often as wanted, then EndCopy in any case,
-  // which tells what went wrong, if anything did. PutCopy is false when no more should be put.
-  DatabaseError StartCopy(const std::string& sql);
+  // After a Run that has come to a COPY: PutCopy as often as wanted, false when no more should be
+  // put; then EndCopy in any case, which also runs the statements behind the COPY and tells what
+  // went wrong, if anything did. Or RefuseCopy: then the COPY fails, and with it its transaction.
   bool PutCopy(std::string_view piece);
   DatabaseError EndCopy(uint64_t* rows);
+  void RefuseCopy();
 
   bool IsAlive() const;
   // On a live connection: inside a transaction, failed or not; in one that has not failed; in none.

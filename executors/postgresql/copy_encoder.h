@@ -14,7 +14,7 @@
 
 namespace batchsql::postgresql {
 
-// How a value is written in COPY BINARY; found once per column and batch.
+// How a value is written in binary; found once per column and batch.
 enum class WireForm : uint8_t {
   kBool,
   kInt2,
@@ -33,8 +33,8 @@ enum class WireForm : uint8_t {
 
 WireForm WireFormOf(const Column& column);
 
-// Writes rows in PostgreSQL's binary COPY format straight from their blocks into one buffer that is
-// used again and again. One thread at a time.
+// Writes rows in PostgreSQL's binary COPY format, or their columns as binary arrays, straight from
+// their blocks into one buffer that is used again and again. One thread at a time.
 class CopyEncoder {
  public:
   // Takes a piece of the stream; false: stop.
@@ -45,6 +45,12 @@ class CopyEncoder {
   bool Encode(const WritePlan& plan, absl::Span<const uint16_t> columns,
               absl::Span<const RowRange> rows, bool with_ordinal, Sink sink);
 
+  // Encodes each column of the rows as an array of one dimension; no column may be an array itself.
+  // The result stays valid until the next call.
+  std::vector<std::string_view> EncodeArrays(const WritePlan& plan,
+                                             absl::Span<const uint16_t> columns,
+                                             absl::Span<const RowRange> rows);
+
   static constexpr size_t kPieceBytes = 128 << 10;
   // A buffer that one huge row has grown beyond this is given back.
   static constexpr size_t kKeptBytes = 4 << 20;
@@ -52,13 +58,17 @@ class CopyEncoder {
  private:
   struct Encoder {
     WireForm form;
+    uint32_t oid;
     WireForm element_form;
     ColumnType element;
     uint32_t element_oid;
   };
 
   void Resolve(const TableSchema& schema, absl::Span<const uint16_t> columns);
+  void StartBuffer();
   void Row(absl::Span<const ColumnView> views, uint32_t row, bool with_ordinal);
+  void Array(const WritePlan& plan, uint16_t column, const Encoder& encoder,
+             absl::Span<const RowRange> rows);
   char* Cell(char* out, const Encoder& encoder, const ColumnView& view, uint32_t row);
   char* Variable(char* out, const Encoder& encoder, std::string_view value);
   // Room for `bytes` and for the fixed parts of a row after them; returns where `out` is now.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "executors/postgresql/errors.h"
+#include "executors/postgresql/native_types.h"
 #include "executors/postgresql/statements.h"
 #include "executors/shared/letter_table.h"
 #include "executors/shared/table_contents.h"
@@ -25,6 +27,32 @@ std::vector<uint16_t> CarriedByPlan(const WritePlan& plan) {
   return {columns.begin(), columns.end()};
 }
 
+// Arrays lie whole in memory, here and on the server.
+constexpr size_t kArraysBytesMax = 1 << 20;
+
+// Of the blocks that the ranges lie in, whole.
+size_t BlockBytes(const WritePlan& plan, absl::Span<const RowRange> ranges) {
+  std::vector<bool> counted(plan.blocks.size());
+  size_t bytes = 0;
+  for (const RowRange& range : ranges) {
+    if (counted[range.block]) continue;
+    counted[range.block] = true;
+    bytes += plan.blocks[range.block]->size_bytes();
+  }
+  return bytes;
+}
+
+bool HaveArrayTypes(const TableSchema& schema, absl::Span<const uint16_t> columns) {
+  return std::all_of(columns.begin(), columns.end(), [&](uint16_t index) {
+    return ArrayOidOf(schema.column(index).native_id) != 0;
+  });
+}
+
+// COPY knows no conflicts, and does not write through a view.
+bool IsStaged(const TableSchema& schema) {
+  return schema.conflict() != Conflict::kInsert || schema.weakness() == TableWeakness::kView;
+}
+
 DatabaseError NoTransaction() {
   return {
       ErrorClass::kRetry, std::string(kNoTransactionCode), "the transaction has failed", {}, {}};
@@ -35,6 +63,7 @@ DatabaseError NoTransaction() {
 WriteOutcome FlushSession::Write(const WritePlan& plan, const FlushProgress& progress,
                                  KeepFailures keep) {
   plan_ = &plan;
+  is_first_attempt_ = true;
   pinned_columns_ = CarriedByPlan(plan);
   WriteOutcome outcome = RunWrite(*this, plan, progress, keep);
   connection_ = nullptr;
@@ -47,8 +76,11 @@ DatabaseError FlushSession::Connected() {
   return error;
 }
 
-// One round trip: BEGIN, the settings, the slot, the types.
+// One round trip: BEGIN, the settings, the slot, the types and, as RunWrite's first attempt goes
+// straight on with the first group, the beginning of that group's COPY. No row is sent before the
+// slot has moved and the types are those that are expected.
 DatabaseError FlushSession::Begin(const SlotMove& move, bool* moved) {
+  copy_is_begun_ = false;
   savepoint_is_set_ = false;
   stages_.clear();
   stages_made_ = 0;
@@ -57,18 +89,36 @@ DatabaseError FlushSession::Begin(const SlotMove& move, bool* moved) {
   std::string sql =
       absl::StrCat(BeginTransaction(statement_timeout_ms_), "; ", MoveSlotSql(kOwnTables, move),
                    " RETURNING ", TransactionColumns());
-  const bool pins = !plan_->groups.empty();
-  if (pins) absl::StrAppend(&sql, "; ", PinTypes(*plan_->schema, pinned_columns_));
+  if (!plan_->groups.empty()) {
+    const WriteGroup& first = plan_->groups.front();
+    const Path path = PathOf(*plan_, first.columns, first.rows);
+    absl::StrAppend(&sql, "; ", PinTypes(*plan_->schema, pinned_columns_));
+    copy_is_begun_ =
+        std::exchange(is_first_attempt_, false) && (path == Path::kCopy || path == Path::kStage);
+    if (copy_is_begun_) absl::StrAppend(&sql, "; ", CopySql(*plan_->schema, first.columns));
+  }
   std::vector<Result> results;
   DatabaseError error = connection_->Run(sql, &results);
-  // The first result with columns is the slot's, whatever became of the statement behind it.
+  copy_is_begun_ = copy_is_begun_ && error.ok();
+  error = ReadBegun(results, std::move(error), moved);
+  if (copy_is_begun_ && !(error.ok() && *moved)) connection_->RefuseCopy();
+  return error;
+}
+
+// What Begin's statements have answered; `error` is that of the first one that failed.
+DatabaseError FlushSession::ReadBegun(const std::vector<Result>& results, DatabaseError error,
+                                      bool* moved) {
+  // The first result with columns is the slot's, whatever became of the statements behind it.
   const auto slot = std::find_if(results.begin(), results.end(),
                                  [](const Result& result) { return ColumnCount(result) > 0; });
   if (slot == results.end()) return error;
   *moved = RowCount(*slot) == 1;
   if (!*moved) return {};
   last_transaction_ = {std::string(CellText(*slot, 0, 0)), std::string(CellText(*slot, 0, 1))};
-  return error.ok() && pins ? CheckPinned(results.back()) : error;
+  const auto pinned = std::next(slot);
+  if (pinned == results.end()) return error;
+  DatabaseError changed = CheckPinned(*pinned);
+  return changed.ok() ? error : changed;
 }
 
 DatabaseError FlushSession::BeginLocking() {
@@ -176,11 +226,41 @@ DatabaseError FlushSession::CheckPinned(const Result& pinned) const {
   return {};
 }
 
-DatabaseError FlushSession::Copy(const std::string& sql, const WritePlan& plan,
-                                 absl::Span<const uint16_t> columns,
-                                 absl::Span<const RowRange> ranges, bool with_ordinal) {
-  if (DatabaseError error = connection_->StartCopy(sql); !error.ok()) return error;
-  encoder_.Encode(plan, columns, ranges, with_ordinal,
+FlushSession::Path FlushSession::PathOf(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                                        absl::Span<const RowRange> ranges) const {
+  if (columns.empty()) return Path::kDefaults;
+  if (!IsStaged(*plan.schema)) return Path::kCopy;
+  const bool fits = CountRows(ranges) * columns.size() <= unnest_cells_max_ &&
+                    HaveArrayTypes(*plan.schema, columns) &&
+                    BlockBytes(plan, ranges) <= kArraysBytesMax;
+  return fits ? Path::kArrays : Path::kStage;
+}
+
+DatabaseError FlushSession::WriteArrays(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                                        absl::Span<const RowRange> ranges) {
+  std::vector<uint32_t> types;
+  for (const uint16_t index : columns) {
+    types.push_back(ArrayOidOf(plan.schema->column(index).native_id));
+  }
+  return connection_->QueryBinary(InsertFromArrays(*plan.schema, columns), types,
+                                  encoder_.EncodeArrays(plan, columns, ranges));
+}
+
+// Statements with a COPY of rows with these columns among them.
+std::string FlushSession::CopySql(const TableSchema& schema, absl::Span<const uint16_t> columns) {
+  if (!IsStaged(schema)) return CopyIntoTable(schema, columns);
+  const auto [entry, is_new] = stages_.try_emplace({columns.begin(), columns.end()});
+  Stage& stage = entry->second;
+  if (is_new) stage = {absl::StrCat("batchsql_stage_", ++stages_made_), savepoint_is_set_};
+  return absl::StrCat(is_new ? CreateStage(schema, columns, stage.name) : TruncateStage(stage.name),
+                      "; ", CopyIntoStage(schema, columns, stage.name), "; ",
+                      InsertFromStage(schema, columns, stage.name));
+}
+
+// Puts the rows into the COPY that waits for them.
+DatabaseError FlushSession::PutRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                                    absl::Span<const RowRange> ranges) {
+  encoder_.Encode(plan, columns, ranges, /*with_ordinal=*/IsStaged(*plan.schema),
                   [this](std::string_view piece) { return connection_->PutCopy(piece); });
   uint64_t copied = 0;
   if (DatabaseError error = connection_->EndCopy(&copied); !error.ok()) return error;
@@ -196,28 +276,14 @@ DatabaseError FlushSession::Copy(const std::string& sql, const WritePlan& plan,
 
 DatabaseError FlushSession::WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                                       absl::Span<const RowRange> ranges) {
-  if (columns.empty()) return connection_->Run(InsertDefaults(*plan.schema, CountRows(ranges)));
-  // COPY does not write through a view.
-  const bool staged = plan.schema->conflict() != Conflict::kInsert ||
-                      plan.schema->weakness() == TableWeakness::kView;
-  if (staged) return WriteStaged(plan, columns, ranges);
-  return Copy(CopyIntoTable(*plan.schema, columns), plan, columns, ranges, /*with_ordinal=*/false);
-}
-
-DatabaseError FlushSession::WriteStaged(const WritePlan& plan, absl::Span<const uint16_t> columns,
-                                        absl::Span<const RowRange> ranges) {
-  const TableSchema& schema = *plan.schema;
-  const auto [entry, is_new] = stages_.try_emplace({columns.begin(), columns.end()});
-  Stage& stage = entry->second;
-  if (is_new) stage = {absl::StrCat("batchsql_stage_", ++stages_made_), savepoint_is_set_};
-  // Rides on the COPY's round trip.
-  const std::string prepare =
-      is_new ? CreateStage(schema, columns, stage.name) : TruncateStage(stage.name);
-  const std::string copy = absl::StrCat(prepare, "; ", CopyIntoStage(schema, columns, stage.name));
-  if (DatabaseError error = Copy(copy, plan, columns, ranges, /*with_ordinal=*/true); !error.ok()) {
-    return error;
+  if (std::exchange(copy_is_begun_, false)) return PutRows(plan, columns, ranges);
+  const Path path = PathOf(plan, columns, ranges);
+  if (path == Path::kDefaults) {
+    return connection_->Run(InsertDefaults(*plan.schema, CountRows(ranges)));
   }
-  return connection_->Run(InsertFromStage(schema, columns, stage.name));
+  if (path == Path::kArrays) return WriteArrays(plan, columns, ranges);
+  DatabaseError error = connection_->Run(CopySql(*plan.schema, columns));
+  return error.ok() ? PutRows(plan, columns, ranges) : error;
 }
 
 DatabaseError FlushSession::MakeConstraintsImmediate() {

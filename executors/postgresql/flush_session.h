@@ -22,8 +22,10 @@ class FlushSession : public WriteSession {
   // An open connection in no transaction, or why there is none. Called when a transaction begins.
   using Connect = std::function<std::pair<Connection*, DatabaseError>()>;
 
-  FlushSession(int64_t statement_timeout_ms, Connect connect)
-      : statement_timeout_ms_(statement_timeout_ms), connect_(std::move(connect)) {}
+  FlushSession(int64_t statement_timeout_ms, uint32_t unnest_cells_max, Connect connect)
+      : statement_timeout_ms_(statement_timeout_ms),
+        unnest_cells_max_(unnest_cells_max),
+        connect_(std::move(connect)) {}
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress, KeepFailures keep);
   absl::StatusOr<TableContents> ReadContents(const Uuid& pipeline, const TableSchema& schema,
@@ -62,6 +64,14 @@ class FlushSession : public WriteSession {
   CommitResult Commit() override;
 
  private:
+  // How the rows of a group come into the table.
+  enum class Path : uint8_t {
+    kDefaults,  // INSERT of rows without any column
+    kCopy,      // COPY
+    kArrays,    // INSERT … SELECT from arrays
+    kStage,     // COPY into a temporary table, INSERT … SELECT from there
+  };
+
   // A temporary table for rows that carry the same columns.
   struct Stage {
     std::string name;
@@ -69,23 +79,29 @@ class FlushSession : public WriteSession {
   };
 
   DatabaseError Connected();
+  DatabaseError ReadBegun(const std::vector<Result>& results, DatabaseError error, bool* moved);
   DatabaseError CheckPinned(const Result& pinned) const;
-  DatabaseError Copy(const std::string& sql, const WritePlan& plan,
-                     absl::Span<const uint16_t> columns, absl::Span<const RowRange> ranges,
-                     bool with_ordinal);
-  DatabaseError WriteStaged(const WritePlan& plan, absl::Span<const uint16_t> columns,
+  Path PathOf(const WritePlan& plan, absl::Span<const uint16_t> columns,
+              absl::Span<const RowRange> ranges) const;
+  DatabaseError WriteArrays(const WritePlan& plan, absl::Span<const uint16_t> columns,
                             absl::Span<const RowRange> ranges);
+  std::string CopySql(const TableSchema& schema, absl::Span<const uint16_t> columns);
+  DatabaseError PutRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
+                        absl::Span<const RowRange> ranges);
 
   const int64_t statement_timeout_ms_;
+  const uint32_t unnest_cells_max_;
   const Connect connect_;
   CopyEncoder encoder_;
 
   // Of the present flush.
   const WritePlan* plan_ = nullptr;
+  bool is_first_attempt_ = false;
   std::vector<uint16_t> pinned_columns_;
   Transaction last_transaction_;
   // Of the present transaction.
   Connection* connection_ = nullptr;
+  bool copy_is_begun_ = false;  // of the plan's first group, by Begin
   bool savepoint_is_set_ = false;
   uint32_t stages_made_ = 0;
   std::map<std::vector<uint16_t>, Stage> stages_;

@@ -31,10 +31,11 @@ class PostgresExecutor : public Executor {
  public:
   explicit PostgresExecutor(PostgresOptions options)
       : options_(std::move(options)),
-        session_(options_.statement_timeout_ms, [this]() -> std::pair<Connection*, DatabaseError> {
-          DatabaseError error = Open();
-          return {connection_.get(), std::move(error)};
-        }) {}
+        session_(options_.statement_timeout_ms, options_.unnest_cells_max,
+                 [this]() -> std::pair<Connection*, DatabaseError> {
+                   DatabaseError error = Open();
+                   return {connection_.get(), std::move(error)};
+                 }) {}
 
   absl::StatusOr<TableSchema> Describe(const TableName& name, const WriteRule& rule) override {
     if (absl::Status status = postgresql::CheckTableName(name); !status.ok()) return status;

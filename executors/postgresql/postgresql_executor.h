@@ -17,6 +17,9 @@ struct PostgresOptions {
   // One statement on the server (SET LOCAL statement_timeout). The client gives the server a little
   // longer to say so, then drops the connection.
   int64_t statement_timeout_ms = 60'000;
+  // Rows of one group with at most so many cells go as arrays (UNNEST) instead of through a staging
+  // table, whose making costs most where rows are few; docs/performance.md has the figures.
+  uint32_t unnest_cells_max = 40'000;
 };
 
 // Writes to PostgreSQL 12 or later, directly or through pgbouncer in transaction mode. The role

@@ -250,6 +250,21 @@ std::string InsertFromStage(const TableSchema& schema, absl::Span<const uint16_t
                       OnConflictUnlessInsert(schema, columns));
 }
 
+// Nothing is cast by name: an assignment checks lengths and precisions as COPY does.
+std::string InsertFromArrays(const TableSchema& schema, absl::Span<const uint16_t> columns) {
+  std::vector<std::string> arrays;
+  std::vector<std::string> values;
+  for (size_t i = 1; i <= columns.size(); ++i) {
+    arrays.push_back(absl::StrCat("pg_catalog.unnest($", i, ")"));
+    values.push_back(absl::StrCat("v", i));
+  }
+  const std::string list = absl::StrJoin(values, ", ");
+  return absl::StrCat("INSERT INTO ", Quote(schema.name()), " (", ColumnList(schema, columns),
+                      ") SELECT ", list, " FROM ROWS FROM (", absl::StrJoin(arrays, ", "),
+                      ") WITH ORDINALITY AS sent (", list, ", ordinal) ORDER BY ordinal",
+                      OnConflictUnlessInsert(schema, columns));
+}
+
 std::string CreateTableStatement(const TableName& name, absl::Span<const NewColumn> columns) {
   std::vector<std::string> parts;
   std::vector<std::string> key;

@@ -70,6 +70,9 @@ std::string CopyIntoStage(const TableSchema& schema, absl::Span<const uint16_t> 
 std::string InsertFromStage(const TableSchema& schema, absl::Span<const uint16_t> columns,
                             std::string_view stage);
 
+// For rows whose columns are the parameters, as one array each; also in order.
+std::string InsertFromArrays(const TableSchema& schema, absl::Span<const uint16_t> columns);
+
 std::string CreateTableStatement(const TableName& name, absl::Span<const NewColumn> columns);
 std::string AddColumnsStatement(const TableName& name, absl::Span<const NewColumn> columns);
 

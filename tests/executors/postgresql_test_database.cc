@@ -1,6 +1,7 @@
 #include <libpq-fe.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <pqxx/pqxx>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,17 @@ namespace {
 
 // What the server knows the executors' connections by, and no one else's.
 std::string ExecutorsName() { return absl::StrCat("contract_", getpid()); }
+
+// BATCHSQL_TEST_POSTGRES_UNNEST_CELLS_MAX: the suite runs with another border between the ways of
+// writing small and large batches.
+PostgresOptions OptionsFor(std::string dsn) {
+  PostgresOptions options;
+  options.dsn = std::move(dsn);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in the tests sets an environment variable.
+  const char* cells = std::getenv("BATCHSQL_TEST_POSTGRES_UNNEST_CELLS_MAX");
+  if (cells != nullptr) options.unnest_cells_max = static_cast<uint32_t>(std::stoul(cells));
+  return options;
+}
 
 uint16_t PortOf(const std::string& dsn) {
   const size_t host = dsn.find('@');
@@ -50,17 +62,14 @@ class PostgresTestDatabase : public TestDatabase {
   }
 
   std::unique_ptr<Executor> MakeExecutor() override {
-    PostgresOptions options;
-    options.dsn = PostgresExecutorDsn("application_name=" + ExecutorsName());
-    return MakePostgresExecutor(options);
+    return MakePostgresExecutor(
+        OptionsFor(PostgresExecutorDsn("application_name=" + ExecutorsName())));
   }
 
   uint16_t port() const override { return PortOf(PostgresExecutorDsn()); }
   std::unique_ptr<Executor> MakeExecutorAt(uint16_t port) override {
-    PostgresOptions options;
-    options.dsn =
-        WithPort(PostgresExecutorDsn("application_name=" + ExecutorsName()), this->port(), port);
-    return MakePostgresExecutor(options);
+    return MakePostgresExecutor(OptionsFor(
+        WithPort(PostgresExecutorDsn("application_name=" + ExecutorsName()), this->port(), port)));
   }
 
   bool KillConnections() override {

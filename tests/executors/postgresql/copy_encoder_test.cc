@@ -42,7 +42,13 @@ struct Encoded {
   size_t pieces = 0;
 };
 
-Encoded Encode(const Column& column, const std::vector<Value>& values, bool with_ordinal = false) {
+// A plan of rows of one column, and the block that it is about.
+struct OneColumn {
+  RowBlock block;
+  WritePlan plan;
+};
+
+std::unique_ptr<OneColumn> PlanOf(const Column& column, const std::vector<Value>& values) {
   const auto schema = std::make_shared<const TableSchema>(
       *TableSchema::Create({"", "t"}, {column}, {}, {}, WriteRule()));
   RowBlockBuilder builder;
@@ -52,10 +58,18 @@ Encoded Encode(const Column& column, const std::vector<Value>& values, bool with
     builder.Append(0, value);
     builder.EndRow();
   }
-  const BuiltRows built = builder.Finish();
+  BuiltRows built = builder.Finish();
   REQUIRE(built.rejected.empty());
-  const WritePlan plan = PlanWrite(schema, {&*built.block});
-  REQUIRE(plan.groups.size() == 1);
+  auto one = std::make_unique<OneColumn>();
+  one->block = *std::move(built.block);
+  one->plan = PlanWrite(schema, {&one->block});
+  REQUIRE(one->plan.groups.size() == 1);
+  return one;
+}
+
+Encoded Encode(const Column& column, const std::vector<Value>& values, bool with_ordinal = false) {
+  const auto one = PlanOf(column, values);
+  const WritePlan& plan = one->plan;
   Encoded encoded;
   CopyEncoder encoder;
   REQUIRE(encoder.Encode(plan, plan.groups[0].columns, plan.groups[0].rows, with_ordinal,
@@ -119,6 +133,35 @@ TEST_CASE("COPY: an array tells its dimension, NULLs and element type") {
             B({0, 0, 0, 2, 0, 7}) + kNull);
   CHECK(Cell(MakeArray(ColumnType::kInt64, kInt2Oid), Value::List({})) ==
         B({0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 21}));
+}
+
+TEST_CASE("Arrays: a column's cells behind the array's type and length") {
+  const auto one = PlanOf(MakeColumn(ColumnType::kText, kVarcharOid),
+                          {Value::Text("ab"), Value::Null(), Value::Text("")});
+  const WriteGroup& group = one->plan.groups[0];
+  CopyEncoder encoder;
+  const Bytes header = B({0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0x04, 0x13, 0, 0, 0, 3, 0, 0, 0, 1});
+  const Bytes array = header + B({0, 0, 0, 2, 'a', 'b'}) + kNull + B({0, 0, 0, 0});
+  CHECK(encoder.EncodeArrays(one->plan, group.columns, group.rows) ==
+        std::vector<std::string_view>{array});
+  // Nothing of the last call is left, and a column may be asked for twice.
+  const std::vector<RowRange> first = {{0, 0, 1}};
+  const Bytes short_array = B({0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x04, 0x13, 0, 0, 0, 1, 0, 0, 0, 1}) +
+                            B({0, 0, 0, 2, 'a', 'b'});
+  CHECK(encoder.EncodeArrays(one->plan, {{0, 0}}, first) ==
+        std::vector<std::string_view>{short_array, short_array});
+}
+
+TEST_CASE("Arrays: cells larger than the buffer make it grow") {
+  const std::string huge(5'000'000, 'x');
+  const auto one = PlanOf(MakeColumn(ColumnType::kText, kTextOid),
+                          {Value::Text("y"), Value::Text(huge), Value::Text("z")});
+  CopyEncoder encoder;
+  const auto arrays = encoder.EncodeArrays(one->plan, {{0, 0}}, one->plan.groups[0].rows);
+  REQUIRE(arrays.size() == 2);
+  CHECK(arrays[0].size() == 20 + 5 + 4 + huge.size() + 5);
+  CHECK(arrays[0] == arrays[1]);
+  CHECK(arrays[0].ends_with(std::string("xxx\0\0\0\1z", 8)));
 }
 
 TEST_CASE("COPY: the ordinal is a first column, counting from 1") {

@@ -46,7 +46,8 @@ TEST_CASE_METHOD(PostgresFlushTest,
                  "PostgreSQL: a column whose type changed pauses and writes nothing",
                  "[postgresql]") {
   for (const char* type :
-       {"double precision", "integer", "timestamptz USING to_timestamp(a)", "numeric", "text"}) {
+       {"double precision", "integer", "timestamptz USING to_timestamp(a)", "numeric", "text",
+        "aclitem USING NULL"}) {  // which COPY refuses by itself: it has no binary form
     for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
       INFO(type);
       const std::string table = NewTableAB();
@@ -59,6 +60,7 @@ TEST_CASE_METHOD(PostgresFlushTest,
       CHECK(outcome.error.code == postgresql::kSchemaChangedCode);
       CHECK(Count(table) == 1);
       CHECK(executor().connected());
+      MustWrite(Describe(NewTableAB(), conflict), OneRow());
     }
   }
 }
@@ -84,6 +86,91 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a column or table that is gone 
   const WriteOutcome outcome = Write(schema, OneRow());
   CHECK(outcome.error.code == "42P01");
   CHECK(outcome.error.error_class == ErrorClass::kPause);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a flush's first rows are asked for in its first round trip",
+                 "[postgresql]") {
+  const std::string table = NewTable("id BIGINT PRIMARY KEY, a BIGINT, query TEXT");
+  AddTrigger(table, "TRIGGER looks BEFORE INSERT",
+             "NEW.query := current_query() LIKE 'BEGIN %UPDATE batchsql_watermark %COPY %'; "
+             "RETURN NEW;");
+  MustWrite(Describe(table),
+            {{{"id", Value::Int(1)}}, {{"id", Value::Int(2)}, {"a", Value::Int(1)}}});
+  CHECK(Rows(table, "query") == std::vector<std::string>{"true", "false"});
+  // The second attempt, which isolates the duplicate, sets a savepoint first.
+  CHECK(
+      Write(Describe(table), {{{"id", Value::Int(2)}}, {{"id", Value::Int(3)}}}).failures.size() ==
+      1);
+  CHECK(Rows(table, "query") == std::vector<std::string>{"true", "false", "false"});
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: small batches with a conflict strategy are arrays, others are staged",
+                 "[postgresql]") {
+  const std::string table = NewTable(
+      absl::StrCat("id BIGINT PRIMARY KEY, t TEXT, color ", Sql(ColumnType::kEnum), ", way TEXT"));
+  AddTrigger(table, "TRIGGER looks BEFORE INSERT OR UPDATE",
+             "NEW.way := substring(current_query() FROM 'unnest|COPY pg_temp'); RETURN NEW;");
+  const auto way_of = [&](Conflict conflict, const std::vector<Cells>& rows) {
+    PostgresOptions options;
+    options.dsn = PostgresExecutorDsn();
+    options.unnest_cells_max = 4;
+    const auto schema = Describe(table, conflict);
+    const RowBlock block = Block(*schema, rows);
+    CHECK(WriteThrough(*MakePostgresExecutor(options), PlanWrite(schema, {&block})).kind ==
+          Kind::kCommitted);
+    return Rows(table, "way");
+  };
+  using Ways = std::vector<std::string>;
+  const Cells one = {{"id", Value::Int(1)}, {"t", Value::Text("a")}};
+  const Cells two = {{"id", Value::Int(2)}, {"t", Value::Null()}};
+  const Cells three = {{"id", Value::Int(3)}, {"t", Value::Text("c")}};
+  CHECK(way_of(Conflict::kIgnore, {one}) == Ways{"unnest"});
+  CHECK(way_of(Conflict::kUpdate, {one, two, three}) == Ways(3, "COPY pg_temp"));
+  CHECK(way_of(Conflict::kReplace, {one, two}) == Ways{"unnest", "unnest", "COPY pg_temp"});
+  const Cells colored = {{"id", Value::Int(1)}, {"color", Value::Text("red")}};
+  CHECK(way_of(Conflict::kUpdate, {colored}) == Ways{"COPY pg_temp", "unnest", "COPY pg_temp"});
+  const std::string huge(2 << 20, 'x');
+  const Cells large = {{"id", Value::Int(2)}, {"t", Value::Text(huge)}};
+  CHECK(way_of(Conflict::kUpdate, {large}) == Ways(3, "COPY pg_temp"));
+  CHECK(Count(table, "length(t) = 2097152") == 1);
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a flush that is fenced leaves its connection in no COPY",
+                 "[postgresql]") {
+  for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
+    const std::string table = NewTableAB();
+    const auto schema = Describe(table, conflict);
+    const RowBlock block = Block(*schema, OneRow());
+    SlotMove move = NextMove();
+    ++move.before.epoch;
+    CHECK(WriteThrough(executor(), PlanWrite(schema, {&block}), {move, {}}).kind == Kind::kFenced);
+    CHECK(executor().connected());
+    CHECK(Count(table) == 0);
+    MustWrite(schema, OneRow());
+  }
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: a right that is missing pauses, whichever statement needs it",
+                 "[postgresql]") {
+  for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
+    for (const char* right : {"SELECT", "INSERT"}) {
+      INFO(right);
+      const std::string table = NewTableAB();
+      const auto schema = Describe(table, conflict);
+      db().Execute(absl::StrCat("REVOKE ", right, " ON ", table, " FROM CURRENT_USER"));
+      const WriteOutcome outcome = Write(schema, OneRow());
+      CHECK(outcome.kind == Kind::kNotCommitted);
+      CHECK(outcome.error.code == "42501");
+      CHECK(outcome.error.error_class == ErrorClass::kPause);
+      CHECK(executor().connected());
+      db().Execute(absl::StrCat("GRANT ", right, " ON ", table, " TO CURRENT_USER"));
+      MustWrite(schema, OneRow());
+    }
+  }
 }
 
 TEST_CASE_METHOD(PostgresFlushTest,

@@ -93,6 +93,16 @@ TEST_CASE("A staging table ends with its transaction") {
         "COPY pg_temp.\"st\" (\"batchsql_ordinal\", \"id\") FROM STDIN (FORMAT binary)");
 }
 
+TEST_CASE("Arrays are taken apart in their order, and nothing is cast") {
+  CHECK(InsertFromArrays(Schema(Conflict::kIgnore), kIdA) ==
+        "INSERT INTO \"s\".\"t\" (\"id\", \"a\") SELECT v1, v2 FROM ROWS FROM "
+        "(pg_catalog.unnest($1), pg_catalog.unnest($2)) WITH ORDINALITY AS sent (v1, v2, ordinal) "
+        "ORDER BY ordinal ON CONFLICT (\"id\") DO NOTHING");
+  CHECK(InsertFromArrays(Schema(Conflict::kUpdate), kIdA)
+            .ends_with(" ON CONFLICT (\"id\") DO UPDATE SET \"a\" = EXCLUDED.\"a\""));
+  CHECK(InsertFromArrays(Schema(Conflict::kInsert), kId).ends_with(" ORDER BY ordinal"));
+}
+
 TEST_CASE("The order's column avoids the table's own names") {
   std::vector<Column> columns(1);
   columns[0].name = "batchsql_ordinal";

@@ -2,9 +2,13 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "executors/postgresql/native_types.h"
+#include "executors/postgresql/postgresql_executor.h"
 #include "tests/executors/contract_suite.h"
+#include "tests/executors/postgresql/test_dsn.h"
 
-// Values as COPY BINARY carries them, compared with what PostgreSQL makes of the same value in SQL.
+// Values as COPY BINARY and binary arrays carry them, compared with what PostgreSQL makes of the
+// same value in SQL.
 
 namespace batchsql::contract {
 namespace {
@@ -16,16 +20,31 @@ struct Sample {
 
 class PostgresValueTest : public ContractTest {
  protected:
-  // Writes the samples through COPY into the table and through the staging table into its twin.
+  static std::unique_ptr<Executor> MakeExecutor(uint32_t unnest_cells_max) {
+    PostgresOptions options;
+    options.dsn = PostgresExecutorDsn();
+    options.unnest_cells_max = unnest_cells_max;
+    return MakePostgresExecutor(options);
+  }
+
+  // Writes the samples through COPY, through a staging table and, where the type has an array type
+  // that we know, as arrays.
   void Check(const std::string& type, const std::vector<Sample>& samples) {
-    for (const Conflict conflict : {Conflict::kInsert, Conflict::kReplace}) {
-      INFO(type << " by " << std::string(ConflictName(conflict)));
+    const std::pair<Conflict, uint32_t> ways[] = {
+        {Conflict::kInsert, 0}, {Conflict::kReplace, 0}, {Conflict::kReplace, 1'000'000}};
+    for (const auto& [conflict, unnest_cells_max] : ways) {
+      INFO(type << " by " << std::string(ConflictName(conflict)) << " " << unnest_cells_max);
       const std::string table = NewTable(absl::StrCat("id BIGINT PRIMARY KEY, v ", type));
       std::vector<Cells> rows;
       for (size_t i = 0; i < samples.size(); ++i) {
         rows.push_back({{"id", Value::Int(static_cast<int64_t>(i))}, {"v", samples[i].value}});
       }
-      MustWrite(Describe(table, conflict), rows);
+      const auto schema = Describe(table, conflict);
+      const RowBlock block = Block(*schema, rows);
+      const WriteOutcome outcome =
+          WriteThrough(*MakeExecutor(unnest_cells_max), PlanWrite(schema, {&block}));
+      REQUIRE(outcome.kind == WriteOutcome::Kind::kCommitted);
+      REQUIRE(outcome.failures.empty());
       for (size_t i = 0; i < samples.size(); ++i) {
         const std::string literal = absl::StrCat("(", samples[i].sql, ")::", type);
         INFO(literal.substr(0, 100));
@@ -36,6 +55,61 @@ class PostgresValueTest : public ContractTest {
     }
   }
 };
+
+TEST_CASE_METHOD(PostgresValueTest, "PostgreSQL: array types are the server's own",
+                 "[postgresql]") {
+  for (const auto& row : db().Query("SELECT oid, typarray, typname FROM pg_type WHERE typname IN "
+                                    "('bool', 'bytea', 'int2', 'int4', 'int8', 'text', 'json', "
+                                    "'float4', 'float8', 'bpchar', 'varchar', 'date', 'time', "
+                                    "'timestamp', 'timestamptz', 'numeric', 'uuid', 'jsonb')")) {
+    INFO(row.at(2).value());
+    CHECK(postgresql::ArrayOidOf(std::stoul(row.at(0).value())) == std::stoul(row.at(1).value()));
+  }
+}
+
+TEST_CASE_METHOD(PostgresValueTest, "PostgreSQL: booleans, floats and UUIDs", "[postgresql]") {
+  Check("boolean", {{Value::Bool(true), "true"}, {Value::Bool(false), "false"}});
+  Check("real", {{Value::Double(1.5), "1.5"}, {Value::Double(-0.0), "'-0'"}});
+  Check("double precision", {{Value::Double(0.1), "0.1"}, {Value::Null(), "NULL"}});
+  Check("uuid", {{Value::Text("0123e567-e89b-12d3-a456-42661417400f"),
+                  "'0123e567-e89b-12d3-a456-42661417400f'"}});
+}
+
+TEST_CASE_METHOD(PostgresValueTest, "PostgreSQL: domains, with their lengths and their CHECKs",
+                 "[postgresql]") {
+  const std::string domain = UniqueName("_domain");
+  db().Execute(absl::StrCat("CREATE DOMAIN ", domain, " AS varchar(3) CHECK (VALUE <> 'bad')"));
+  Check(domain, {{Value::Text("abc"), "'abc'"}, {Value::Text("a  "), "'a  '"}});
+  for (const uint32_t unnest_cells_max : {0U, 1'000U}) {
+    const std::string table = NewTable(absl::StrCat("id BIGINT PRIMARY KEY, v ", domain));
+    const auto schema = Describe(table, Conflict::kUpdate);
+    const RowBlock block = Block(*schema, {{{"id", Value::Int(1)}, {"v", Value::Text("bad")}},
+                                           {{"id", Value::Int(2)}, {"v", Value::Text("ok")}}});
+    const WriteOutcome outcome =
+        WriteThrough(*MakeExecutor(unnest_cells_max), PlanWrite(schema, {&block}));
+    REQUIRE(outcome.failures.size() == 1);
+    CHECK(outcome.failures[0].error.code == "23514");
+    CHECK(outcome.failures[0].error.error_class == ErrorClass::kRow);
+    CHECK(Rows(table, "id, v") == std::vector<std::string>{"2|ok"});
+  }
+  db().Execute(absl::StrCat("DROP DOMAIN ", domain, " CASCADE"));
+}
+
+TEST_CASE_METHOD(PostgresValueTest, "PostgreSQL: a document that only the server refuses",
+                 "[postgresql]") {
+  for (const uint32_t unnest_cells_max : {0U, 1'000U}) {
+    const std::string table = NewTable("id BIGINT PRIMARY KEY, v JSONB");
+    const auto schema = Describe(table, Conflict::kUpdate);
+    const RowBlock block =
+        Block(*schema, {{{"id", Value::Int(1)}, {"v", Value::Text("{}")}},
+                        {{"id", Value::Int(2)}, {"v", Value::Text("\"\\u0000\"")}}});
+    const WriteOutcome outcome =
+        WriteThrough(*MakeExecutor(unnest_cells_max), PlanWrite(schema, {&block}));
+    REQUIRE(outcome.failures.size() == 1);
+    CHECK(outcome.failures[0].error.code == "22P05");
+    CHECK(Rows(table, "id, v") == std::vector<std::string>{"1|{}"});
+  }
+}
 
 TEST_CASE_METHOD(PostgresValueTest, "PostgreSQL: integers", "[postgresql]") {
   Check("smallint",
@@ -85,6 +159,7 @@ TEST_CASE_METHOD(PostgresValueTest, "PostgreSQL: text types", "[postgresql]") {
                        {Value::Text(""), "''"}});
   Check("char(3)",
         {{Value::Text("a"), "'a'"}, {Value::Text(""), "''"}, {Value::Text("abc"), "'abc'"}});
+  Check("text", {{Value::Text("{NULL,\"}"), "'{NULL,\"}'"}, {Value::Null(), "NULL"}});
   Check("bytea", {{Value::Bytes(std::string_view("\0\xff", 2)), "'\\x00ff'"}});
 }
 
