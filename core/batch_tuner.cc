@@ -67,6 +67,14 @@ void HillClimber::Measured(double rate) {
   if (MayStep()) trial_ = up_ ? base_ + 1 : base_ - 1;
 }
 
+bool HillClimber::Limit(size_t rungs) {
+  rungs_ = rungs;
+  const bool stands = rung() < rungs_;
+  if (trial_.has_value() && !stands) trial_.reset();
+  base_ = std::min(base_, rungs_ - 1);
+  return stands;
+}
+
 bool HillClimber::MayStep() const { return up_ ? base_ + 1 < rungs_ : base_ > 0; }
 
 void HillClimber::Reject() {
@@ -79,6 +87,7 @@ void HillClimber::Reject() {
 
 BatchTuner::BatchTuner(const BatchLimits& limits)
     : bytes_max_(limits.bytes_max),
+      latency_max_(limits.linger),
       sizes_(Sizes(limits.rows_max)),
       lingers_(Lingers(limits.linger)),
       size_(sizes_.size(), FirstSize(sizes_), kBetter, kBetter),
@@ -94,6 +103,7 @@ void BatchTuner::Committed(const Flushed& flushed) {
   }
   ++epoch_->flushes;
   epoch_->rows += flushed.rows;
+  epoch_->flushing += now - flushed.started;
   if (flushed.rows >= rows_max() || flushed.bytes >= bytes_max_) ++epoch_->full;
   epoch_->disturbed |= !flushed.undisturbed;
   epoch_->last = now;
@@ -106,8 +116,17 @@ void BatchTuner::EndEpoch(TimePoint now) {
   if (ended.disturbed) return;
   const bool is_full = ended.full * 2 > ended.flushes;
   (is_full ? linger_ : size_).Abandon();
+  if (!is_full && !linger_.Limit(LingersWithin(ended.flushing / ended.flushes))) return;
   const std::chrono::duration<double> seconds = now - ended.begun;
   (is_full ? size_ : linger_).Measured(static_cast<double>(ended.rows) / seconds.count());
+}
+
+// Rows may come when a batch was just closed: they wait for the linger, for that flush and for
+// their own. At least the shortest.
+size_t BatchTuner::LingersWithin(Duration flush) const {
+  size_t lingers = 1;
+  while (lingers < lingers_.size() && lingers_[lingers] + 2 * flush <= latency_max_) ++lingers;
+  return lingers;
 }
 
 }  // namespace batchsql

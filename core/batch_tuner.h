@@ -24,12 +24,14 @@ class HillClimber {
   void Measured(double rate);
   // Forgets a trial under way: what was measured is no measure.
   void Abandon() { trial_.reset(); }
+  // From now on only the lowest `rungs` ≥ 1 count. False: it stood on a higher one.
+  bool Limit(size_t rungs);
 
  private:
   bool MayStep() const;
   void Reject();
 
-  const size_t rungs_;
+  size_t rungs_;
   size_t base_;
   const double up_factor_;
   const double down_factor_;
@@ -41,10 +43,11 @@ class HillClimber {
 };
 
 // Finds the batch size and the linger that bring the most rows per second into the table, within
-// the limits: `rows_max` and `linger` are the most that it takes. While batches close because they
-// are full, their size is tuned; while they close by age, the linger, of which the longer one is
-// kept where both do equally well, as it costs the database less. Never both in one epoch. Pure:
-// its owner guards it and tells the time.
+// the limits: `rows_max` is the largest batch, and `linger` the time that rows may take which do
+// not fill one, from their acceptance to their commit. While batches close because they are full,
+// their size is tuned; while they close by age, the linger, of which the longer one is kept where
+// both do equally well, as it costs the database less. Never both in one epoch. Pure: its owner
+// guards it and tells the time.
 class BatchTuner {
  public:
   explicit BatchTuner(const BatchLimits& limits);
@@ -68,12 +71,15 @@ class BatchTuner {
     uint32_t flushes = 0;
     uint32_t full = 0;
     uint64_t rows = 0;
+    Duration flushing{};  // of all its flushes together
     bool disturbed = false;
   };
 
   void EndEpoch(TimePoint now);
+  size_t LingersWithin(Duration flush) const;
 
   const uint64_t bytes_max_;
+  const Duration latency_max_;
   const std::vector<uint64_t> sizes_;
   const std::vector<Duration> lingers_;
   HillClimber size_;

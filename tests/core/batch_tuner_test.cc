@@ -49,6 +49,20 @@ struct ClosedLoop {
   }
 };
 
+// A thousand rows a second arrive, whatever is answered.
+void RunOpenLoop(BatchTuner& tuner, Duration flush, int flushes) {
+  TimePoint now{};
+  double arrived = 0;
+  for (int i = 0; i < flushes; ++i) {
+    const TimePoint started = now + tuner.linger();
+    arrived += std::chrono::duration<double>(started + flush - now).count() * 1000;
+    now = started + flush;
+    const auto rows = static_cast<uint64_t>(arrived);
+    arrived -= static_cast<double>(rows);
+    tuner.Committed({rows, rows * 10, true, started, now});
+  }
+}
+
 }  // namespace
 
 TEST_CASE("Batches begin at ten thousand rows, without waiting") {
@@ -122,18 +136,18 @@ TEST_CASE("Clients that wait for their answers are not kept waiting") {
 
 TEST_CASE("Where waiting costs nothing, the longest linger spares the database") {
   BatchTuner tuner(Limits(100'000, milliseconds(20)));
-  TimePoint now{};
-  double arrived = 0;
-  for (int i = 0; i < 3000; ++i) {
-    // A thousand rows a second arrive, whatever is answered.
-    const TimePoint started = now + tuner.linger();
-    arrived += std::chrono::duration<double>(started + milliseconds(3) - now).count() * 1000;
-    now = started + milliseconds(3);
-    const auto rows = static_cast<uint64_t>(arrived);
-    arrived -= static_cast<double>(rows);
-    tuner.Committed({rows, rows * 10, true, started, now});
-  }
-  CHECK(tuner.linger() == milliseconds(20));
+  RunOpenLoop(tuner, milliseconds(2), 3000);
+  CHECK(tuner.linger() == milliseconds(16));
+}
+
+TEST_CASE("Rows are committed within the time that they may take") {
+  BatchTuner tuner(Limits(100'000, milliseconds(20)));
+  RunOpenLoop(tuner, milliseconds(3), 3000);
+  CHECK(tuner.linger() == milliseconds(4));
+  RunOpenLoop(tuner, milliseconds(9), 3000);
+  CHECK(tuner.linger() <= milliseconds(1));
+  RunOpenLoop(tuner, milliseconds(50), 3000);
+  CHECK(tuner.linger() == Duration(0));
 }
 
 TEST_CASE("What was measured before a pause is not compared with what comes after it") {
