@@ -125,7 +125,7 @@ void BatchTuner::EndEpoch(TimePoint now) {
 // their own. At least the shortest.
 size_t BatchTuner::LingersWithin(Duration flush) const {
   size_t lingers = 1;
-  while (lingers < lingers_.size() && lingers_[lingers] + 2 * flush <= latency_max_) ++lingers;
+  while (lingers < lingers_.size() && lingers_[lingers] + 3 * flush <= latency_max_) ++lingers;
   return lingers;
 }
 

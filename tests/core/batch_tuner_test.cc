@@ -136,7 +136,7 @@ TEST_CASE("Clients that wait for their answers are not kept waiting") {
 
 TEST_CASE("Where waiting costs nothing, the longest linger spares the database") {
   BatchTuner tuner(Limits(100'000, milliseconds(20)));
-  RunOpenLoop(tuner, milliseconds(2), 3000);
+  RunOpenLoop(tuner, milliseconds(1), 3000);
   CHECK(tuner.linger() == milliseconds(16));
 }
 
