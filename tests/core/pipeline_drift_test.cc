@@ -122,7 +122,7 @@ TEST_CASE_METHOD(DriftTest, "The reason names the column and never a value") {
   const bool replaces_a = column.name != "c";
   StartAndOpen();
   Alter(replaces_a ? TestTable({column}, Conflict::kUpdate)
-              : TestTable({TestColumn("a", ColumnType::kInt64), column}, Conflict::kUpdate));
+                   : TestTable({TestColumn("a", ColumnType::kInt64), column}, Conflict::kUpdate));
   REQUIRE(SubmitRows("r", {{{"id", Value::Int(1)}, {"a", Value::Int(123456)}}}).ok());
   AwaitDrift();
   CHECK(pipeline->status().drift == reason);

@@ -122,11 +122,11 @@ def production():
         manager = running.enter_context(stack.Alertmanager(stack.render(scratch.path), edits=[RECEIVER]))
         text = (TABLES.replace("file.db", "${DATABASE}") + "environments: {prod: {metrics_prefix: prod_, "
                 f"grafana_url: '{grafana.url}', alertmanager_url: '{manager.url}'}}}}\n")
-        daemon = running.enter_context(harness.Daemon(text, ["--environment", "prod"], {"DATABASE": "file.db"}))
-        load(daemon)
-        daemon.manager = manager
-        daemon.options = ("--config", daemon.config_file, "--environment", "prod")
-        yield daemon
+        own = running.enter_context(harness.Daemon(text, ["--environment", "prod"], {"DATABASE": "file.db"}))
+        load(own)
+        own.manager = manager
+        own.options = ("--config", own.config_file, "--environment", "prod")
+        yield own
 
 
 def test_one_configuration_is_all_that_must_be_given(production, render, tmp_path):
