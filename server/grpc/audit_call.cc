@@ -2,21 +2,10 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
+#include "server/grpc/find_pipeline.h"
 
 namespace batchsql {
 namespace {
-
-// Only pipelines that there are: asking makes none.
-absl::StatusOr<Pipeline*> FindPipeline(Ingestor& ingestor, const std::string& table) {
-  for (Pipeline* pipeline : ingestor.pipelines()) {
-    const std::string& label = pipeline->options().label;
-    if (label == table || absl::StrCat(pipeline->target().name(), "/", label) == table) {
-      return pipeline;
-    }
-  }
-  return absl::NotFoundError(absl::StrCat("no rows were written to a table ", table));
-}
 
 v1::AuditVerdict VerdictOf(const AuditReport& report) {
   switch (report.verdict) {

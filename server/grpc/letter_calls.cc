@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/dead_letters/letter_json.h"
 #include "core/dead_letters/letter_store.h"
+#include "server/grpc/find_pipeline.h"
 #include "server/letter_replay.h"
 
 namespace batchsql {
@@ -15,16 +16,11 @@ namespace {
 
 constexpr uint32_t kLettersMax = 1000;  // of one call
 
-// Only pipelines that there are: asking makes none.
-absl::StatusOr<Pipeline*> FindPipeline(Ingestor& ingestor, const std::string& table) {
-  for (Pipeline* pipeline : ingestor.pipelines()) {
-    const std::string& label = pipeline->options().label;
-    if (label != table && absl::StrCat(pipeline->target().name(), "/", label) != table) continue;
-    if (pipeline->letters() != nullptr) return pipeline;
-    return absl::FailedPreconditionError(
-        absl::StrCat("table ", table, " keeps no dead letters: it stopped"));
-  }
-  return absl::NotFoundError(absl::StrCat("no rows were written to a table ", table));
+absl::StatusOr<Pipeline*> FindLetters(const Ingestor& ingestor, const std::string& table) {
+  absl::StatusOr<Pipeline*> pipeline = FindPipeline(ingestor, table);
+  if (!pipeline.ok() || (*pipeline)->letters() != nullptr) return pipeline;
+  return absl::FailedPreconditionError(
+      absl::StrCat("table ", table, " keeps no dead letters: it stopped"));
 }
 
 void FillLetter(const LetterStore::Kept& kept, v1::DeadLetter* letter) {
@@ -83,7 +79,7 @@ absl::StatusOr<LetterSelection> ReadSelection(const v1::PurgeDeadLettersRequest&
 
 absl::Status ListLetters(Ingestor& ingestor, const v1::ListDeadLettersRequest& request,
                          v1::ListDeadLettersResponse* response) {
-  const absl::StatusOr<Pipeline*> pipeline = FindPipeline(ingestor, request.table());
+  const absl::StatusOr<Pipeline*> pipeline = FindLetters(ingestor, request.table());
   if (!pipeline.ok()) return pipeline.status();
   if (request.limit() > kLettersMax) {
     return absl::InvalidArgumentError(absl::StrCat("limit is more than ", kLettersMax));
@@ -114,7 +110,7 @@ absl::Status ListLetters(Ingestor& ingestor, const v1::ListDeadLettersRequest& r
 
 absl::Status GetLetter(Ingestor& ingestor, const v1::GetDeadLetterRequest& request,
                        v1::GetDeadLetterResponse* response) {
-  const absl::StatusOr<Pipeline*> pipeline = FindPipeline(ingestor, request.table());
+  const absl::StatusOr<Pipeline*> pipeline = FindLetters(ingestor, request.table());
   if (!pipeline.ok()) return pipeline.status();
   const absl::StatusOr<LetterStore::Kept> kept = (*pipeline)->letters()->Get(request.id());
   if (!kept.ok()) return kept.status();
@@ -126,7 +122,7 @@ absl::Status GetLetter(Ingestor& ingestor, const v1::GetDeadLetterRequest& reque
 absl::Status ReplayLetters(Ingestor& ingestor, const RequestLimits& limits,
                            const v1::ReplayDeadLettersRequest& request,
                            v1::ReplayDeadLettersResponse* response) {
-  const absl::StatusOr<Pipeline*> pipeline = FindPipeline(ingestor, request.table());
+  const absl::StatusOr<Pipeline*> pipeline = FindLetters(ingestor, request.table());
   if (!pipeline.ok()) return pipeline.status();
   if (absl::Status status = CheckReplays(request); !status.ok()) return status;
   if ((*pipeline)->status().state == PipelineState::kStopped) {
@@ -150,7 +146,7 @@ absl::Status ReplayLetters(Ingestor& ingestor, const RequestLimits& limits,
 
 absl::Status PurgeLetters(Ingestor& ingestor, const v1::PurgeDeadLettersRequest& request,
                           v1::PurgeDeadLettersResponse* response) {
-  const absl::StatusOr<Pipeline*> pipeline = FindPipeline(ingestor, request.table());
+  const absl::StatusOr<Pipeline*> pipeline = FindLetters(ingestor, request.table());
   if (!pipeline.ok()) return pipeline.status();
   const absl::StatusOr<LetterSelection> selection = ReadSelection(request);
   if (!selection.ok()) return selection.status();
