@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,9 +26,10 @@ class File {
   // fdatasync. After an error nothing is known of what was written since the last success: the
   // caller gives the file up.
   virtual absl::Status Sync() = 0;
-  // Makes reads come from the disk: after a failed Sync of an earlier process, cached bytes may be
-  // nowhere else.
-  virtual absl::Status DropCache() = 0;
+  // Gives the system's memory back that holds whole pages of what was synced, from the file's
+  // beginning up to `end`, and makes reads of it come from the disk: after a failed Sync of an
+  // earlier process, cached bytes may be nowhere else.
+  virtual absl::Status DropCache(uint64_t end = std::numeric_limits<uint64_t>::max()) = 0;
   virtual absl::StatusOr<uint64_t> Size() = 0;
 };
 

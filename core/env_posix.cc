@@ -95,8 +95,9 @@ class PosixFile : public File {
     return fdatasync(descriptor_) == 0 ? absl::OkStatus() : Error(errno, "fdatasync", path_);
   }
 
-  absl::Status DropCache() override {
-    const int error = posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
+  absl::Status DropCache(uint64_t end) override {
+    const auto bytes = std::min<uint64_t>(end, std::numeric_limits<off_t>::max());
+    const int error = posix_fadvise(descriptor_, 0, static_cast<off_t>(bytes), POSIX_FADV_DONTNEED);
     return error == 0 ? absl::OkStatus() : Error(error, "fadvise", path_);
   }
 

@@ -13,6 +13,9 @@ namespace {
 
 constexpr uint64_t kGroupBytesMax = uint64_t{8} << 20;  // at least one entry
 constexpr uint64_t kReserveBytesMin = uint64_t{64} << 10;
+constexpr uint64_t kSmallGroupBytes = uint64_t{32} << 10;
+constexpr uint64_t kZeroBytes = uint64_t{256} << 10;
+constexpr uint64_t kCachedBytesMax = uint64_t{1} << 20;
 
 bool SameSchema(const std::shared_ptr<const TableSchema>& a,
                 const std::shared_ptr<const TableSchema>& b) {
@@ -104,12 +107,29 @@ bool JournalWriter::HasRoom(uint64_t bytes) const { return tip_.end + bytes <= l
 absl::Status JournalWriter::WriteGroup() {
   FaultPoint("journal.before_append");
   absl::Status status = tail_->Write(tip_.end, group_.Seal(seed_, tip_.next_group, tip_.end));
+  const uint64_t end = tip_.end + group_.bytes();
+  if (status.ok()) status = ZeroAhead(end);
   if (!status.ok()) return status;
   FaultPoint("journal.after_append");
   FaultPoint("journal.before_sync");
   if (!Sabotage("skip-fsync")) status = SyncTail();
-  if (status.ok()) FaultPoint("journal.after_sync");
+  if (!status.ok()) return status;
+  FaultPoint("journal.after_sync");
+  LetCacheGo(end);
   return status;
+}
+
+// Writes zeros behind a small group where nothing was written yet. To sync bytes that only have
+// their place on the disk, a file system must also write down that they are there now: twice the
+// time and processor time (ext4, XFS). So one sync does that for many small groups.
+absl::Status JournalWriter::ZeroAhead(uint64_t end) {
+  if (end <= written_end_) return absl::OkStatus();
+  written_end_ = end;
+  if (group_.bytes() > kSmallGroupBytes || end == last_bytes_) return absl::OkStatus();
+  static const std::string* const zeros = new std::string(kZeroBytes, '\0');
+  const uint64_t bytes = std::min(kZeroBytes, last_bytes_ - end);
+  written_end_ += bytes;
+  return tail_->Write(end, {absl::MakeConstSpan(*zeros).first(bytes)});
 }
 
 absl::Status JournalWriter::SyncTail() {
@@ -118,6 +138,14 @@ absl::Status JournalWriter::SyncTail() {
   absl::Status status = tail_->Sync();
   observer_(clock_->Now() - begun);
   return status;
+}
+
+// What is on the disk is read again only by a start, or when rows have outgrown memory: the page
+// cache is of more use to a database beside the daemon, and pages at hand cost less than new ones.
+void JournalWriter::LetCacheGo(uint64_t end) {
+  if (end - uncached_end_ < kCachedBytesMax) return;
+  uncached_end_ = end;
+  tail_->DropCache(end).IgnoreError();
 }
 
 // Begins a segment, if need be with the reserve: for a claim, without which no flush starts, and
@@ -247,6 +275,8 @@ absl::Status JournalWriter::Install(std::unique_ptr<File> file, const SegmentHea
   tail_ = std::move(file);
   seed_ = RecordSeed(header.id, header.number);
   last_bytes_ = size;
+  written_end_ = bytes.size();
+  uncached_end_ = 0;
   reserve_needed_ = std::max(kReserveBytesMin, AlignUp(2 * bytes.size(), kSectorBytes));
   tip_.schema = header.schema;
   tip_.segment = header.number;

@@ -69,7 +69,9 @@ class JournalWriter {
   size_t FillGroup(absl::Span<const JournalEntry* const> entries, Schema* schema, bool* urgent);
   bool HasRoom(uint64_t bytes) const;
   absl::Status WriteGroup();
+  absl::Status ZeroAhead(uint64_t end);
   absl::Status SyncTail();
+  void LetCacheGo(uint64_t end);
   absl::Status Rotate(const Schema& schema, uint64_t room, bool urgent);
   absl::Status MakeSegment(const Schema& schema, uint64_t room);
   absl::Status CreateSegment(const SegmentHeader& header, const std::string& bytes, uint64_t size);
@@ -93,6 +95,8 @@ class JournalWriter {
   std::unique_ptr<File> tail_;  // null: the next group begins a new segment
   uint64_t seed_ = 0;           // of the tail's records
   uint64_t last_bytes_ = 0;     // size of the last segment's file
+  uint64_t written_end_ = 0;    // of the tail: up to here bytes were written, if only zeros
+  uint64_t uncached_end_ = 0;   // of the tail: up to here the page cache was let go
   uint64_t next_bytes_;         // size of the next
   uint64_t reserve_bytes_;
   uint64_t reserve_needed_;

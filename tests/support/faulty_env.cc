@@ -88,7 +88,7 @@ class FaultyFile : public File {
     return absl::OkStatus();
   }
 
-  absl::Status DropCache() override {
+  absl::Status DropCache(uint64_t /*end*/) override {
     MutexLock lock(env_->mutex_);
     if (absl::Status status = env_->BeginReading("drop"); !status.ok()) return status;
     // Pages that are still to be written cannot be dropped.
