@@ -36,12 +36,10 @@ void Describe(const Pipeline& pipeline, const TableSchema& schema,
 
 }  // namespace
 
-grpc::ServerUnaryReactor* IngestService::Write(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* IngestService::Write(grpc::CallbackServerContext* /*context*/,
                                                const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  ServeWrite(ingestor_, limits_.Get(), metrics_, *request, response, reactor);
-  return reactor;
+  return ServeWrite(ingestor_, limits_.Get(), metrics_, *request, response);
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* IngestService::WriteStream(

@@ -1,5 +1,7 @@
 #include "server/grpc/write_call.h"
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -20,9 +22,44 @@ v1::WriteResponse MakeResponse(uint64_t sequence, const WriteAnswer& answer) {
   return response;
 }
 
+// A call until its answer, or until its client gives it up: rows may wait for a database for as
+// long as it is away, and gRPC keeps a request for as long as its call lasts. Shared by the reactor
+// and the rows' callback; the first of them ends the call.
+class OpenCall {
+ public:
+  OpenCall(grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response, CallMetrics& metrics)
+      : reactor_(reactor), response_(response), metrics_(metrics) {}
+
+  void End(const grpc::Status& status, grpc::ByteBuffer response = {}) {
+    if (ended_.exchange(true)) return;
+    *response_ = std::move(response);
+    metrics_.Finish(reactor_, status);
+  }
+
+ private:
+  grpc::ServerUnaryReactor* const reactor_;  // gone once the call has ended
+  grpc::ByteBuffer* const response_;
+  CallMetrics& metrics_;
+  std::atomic<bool> ended_ = false;
+};
+
+// Deletes itself when gRPC has done with it.
+class WriteReactor : public grpc::ServerUnaryReactor {
+ public:
+  WriteReactor(grpc::ByteBuffer* response, CallMetrics& metrics)
+      : call_(std::make_shared<OpenCall>(this, response, metrics)) {}
+
+  const std::shared_ptr<OpenCall>& call() const { return call_; }
+
+  void OnCancel() override { call_->End(grpc::Status::CANCELLED); }
+  void OnDone() override { delete this; }
+
+ private:
+  const std::shared_ptr<OpenCall> call_;
+};
+
 absl::Status StartWrite(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
-                        const grpc::ByteBuffer& message, grpc::ByteBuffer* response,
-                        grpc::ServerUnaryReactor* reactor) {
+                        const grpc::ByteBuffer& message, const std::shared_ptr<OpenCall>& call) {
   metrics.received_bytes.Increment(static_cast<double>(message.Length()));
   absl::StatusOr<ReceivedRequest> received = ReceiveWriteRequest(message, limits);
   if (!received.ok()) return received.status();
@@ -46,20 +83,27 @@ absl::Status StartWrite(Ingestor& ingestor, const RequestLimits& limits, GrpcMet
   intake.buffer = received->buffer;
   intake.size_bytes = message.Length();
   WriteOnce(std::move(intake), ingestor.budget(),
-            [&metrics, sequence, response, reactor](absl::StatusOr<WriteAnswer> answer) {
-              if (answer.ok()) *response = ToByteBuffer(MakeResponse(sequence, *answer));
-              metrics.write.Finish(reactor, ToGrpcStatus(answer.status()));
+            [sequence, call](absl::StatusOr<WriteAnswer> answer) {
+              if (answer.ok()) {
+                call->End(grpc::Status::OK, ToByteBuffer(MakeResponse(sequence, *answer)));
+              } else {
+                call->End(ToGrpcStatus(answer.status()));
+              }
             });
   return absl::OkStatus();
 }
 
 }  // namespace
 
-void ServeWrite(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
-                const grpc::ByteBuffer& message, grpc::ByteBuffer* response,
-                grpc::ServerUnaryReactor* reactor) {
-  const absl::Status status = StartWrite(ingestor, limits, metrics, message, response, reactor);
-  if (!status.ok()) metrics.write.Finish(reactor, ToGrpcStatus(status));
+grpc::ServerUnaryReactor* ServeWrite(Ingestor& ingestor, const RequestLimits& limits,
+                                     GrpcMetrics& metrics, const grpc::ByteBuffer& message,
+                                     grpc::ByteBuffer* response) {
+  auto* const reactor = new WriteReactor(response, metrics.write);
+  // The reactor may be gone as soon as the call has ended.
+  const std::shared_ptr<OpenCall> call = reactor->call();
+  const absl::Status status = StartWrite(ingestor, limits, metrics, message, call);
+  if (!status.ok()) call->End(ToGrpcStatus(status));
+  return reactor;
 }
 
 }  // namespace batchsql

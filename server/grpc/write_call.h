@@ -9,10 +9,11 @@
 
 namespace batchsql {
 
-// Serves one Ingest.Write: takes the rows and finishes `reactor` when they reached the level asked
-// for. Returns at once; `response` is filled from another thread.
-void ServeWrite(Ingestor& ingestor, const RequestLimits& limits, GrpcMetrics& metrics,
-                const grpc::ByteBuffer& message, grpc::ByteBuffer* response,
-                grpc::ServerUnaryReactor* reactor);
+// Serves one Ingest.Write: takes the rows and ends the call when they reached the level asked for,
+// or when the client gives it up. Returns at once; `response` is filled from another thread. gRPC
+// owns the reactor.
+grpc::ServerUnaryReactor* ServeWrite(Ingestor& ingestor, const RequestLimits& limits,
+                                     GrpcMetrics& metrics, const grpc::ByteBuffer& message,
+                                     grpc::ByteBuffer* response);
 
 }  // namespace batchsql

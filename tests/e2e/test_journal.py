@@ -1,6 +1,7 @@
 """Rows at level JOURNAL: what is acknowledged is written once, whatever died in between."""
 
 import contextlib
+import re
 import subprocess
 
 import grpc
@@ -59,6 +60,25 @@ def test_rows_taken_while_the_database_is_away_land_after_a_kill(own_database, s
         wait_for_rows(database, table, 110)
         assert write(client, table, [110], ack=api.DATABASE).accepted == 1
     assert stored(database, table) == list(range(111))
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_call_that_its_client_gave_up_ends_and_its_rows_land(own_database, serve, kind):
+    database = own_database(kind)
+    table = database.create(UNKEYED)
+    daemon, client = serve(database, table)
+    write(client, table, [0], ack=api.DATABASE)
+    database.server.kill9()
+    given_up = api.request(table, api.rows(["id", "name"], [[1, "x"]]), ack=api.DATABASE)
+    with pytest.raises(grpc.RpcError):
+        client.ingest.Write(given_up, timeout=0.5)
+    # The daemon does not keep the call, and with it the request, until the database is back.
+    ended = re.compile(r'grpc_requests_total\{.*code="CANCELLED".*\} 1\b')
+    processes.wait_until(lambda: ended.search(daemon.metrics()), 30, "the call's end")
+    database.server.start()
+    wait_for_rows(database, table, 2)
+    write(client, table, [2], ack=api.DATABASE)
+    assert stored(database, table) == [0, 1, 2]
 
 
 def test_a_repeated_request_is_answered_and_not_written_again(database, serve):
