@@ -17,6 +17,10 @@ FlushWindow::FlushWindow(const std::vector<SlotRow>& slots) {
 void FlushWindow::Add(Lsn from, Lsn to) {
   if (to <= frontier_) return;
   islands_.emplace(from, to);
+  Absorb();
+}
+
+void FlushWindow::Absorb() {
   while (!islands_.empty() && islands_.begin()->first <= frontier_ + 1) {
     frontier_ = std::max(frontier_, islands_.begin()->second);
     islands_.erase(islands_.begin());
@@ -33,10 +37,8 @@ Lsn FlushWindow::FirstNotCommitted(Lsn lsn) const {
 }
 
 void FlushWindow::GiveUpBefore(Lsn lsn) {
-  while (!islands_.empty() && islands_.begin()->first < lsn) {
-    frontier_ = islands_.begin()->second;
-    islands_.erase(islands_.begin());
-  }
+  frontier_ = std::max(frontier_, lsn - 1);
+  Absorb();
 }
 
 SlotTotals FlushWindow::totals() const {

@@ -28,8 +28,8 @@ class FlushWindow {
   // How many of [from, to] are not committed.
   uint64_t CountNotCommitted(Lsn from, Lsn to) const;
 
-  // Without a journal: what is not committed between committed ranges that begin before `lsn` was
-  // lost with the process that had it. The frontier goes past it.
+  // Without a journal: what is not committed before `lsn` was lost, with the process that had it or
+  // by a target that moved back. The frontier goes past it. `lsn` is at least 1.
   void GiveUpBefore(Lsn lsn);
 
   // Some slot is free: nobody's, and its last range below the frontier.
@@ -50,6 +50,7 @@ class FlushWindow {
   bool IsFree(const Slot& slot) const;
   Slot& Find(uint32_t slot);
   void Add(Lsn from, Lsn to);
+  void Absorb();
 
   std::vector<Slot> slots_;
   Lsn frontier_ = 0;

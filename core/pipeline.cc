@@ -9,12 +9,6 @@
 #include "core/strings.h"
 
 namespace batchsql {
-namespace {
-
-// For the journal's last mark, where nothing waits to be written.
-constexpr std::chrono::seconds kCloseMax{10};
-
-}  // namespace
 
 std::string_view PipelineStateName(PipelineState state) {
   switch (state) {
@@ -157,37 +151,6 @@ void Pipeline::Refuse(absl::Status reason) {
   refusal_ = std::move(reason);
 }
 
-void Pipeline::Drain(TimePoint deadline, LeftRows left) {
-  std::vector<std::thread> flushers;
-  {
-    MutexLock lock(mutex_);
-    if (draining_) return;
-    drain_deadline_ = std::min(drain_deadline_, deadline);
-    draining_ = true;
-    drains_left_ = left == LeftRows::kAreWritten;
-    flushers.swap(flushers_);
-    WakeAll();
-  }
-  for (std::thread& flusher : flushers) flusher.join();
-  if (lookups_ != nullptr) lookups_->Close();
-  if (journal_ != nullptr) {
-    // The flushers only ended before the deadline if nothing waits for the journal.
-    journal_->Close(std::min(deadline, clock_->Now() + kCloseMax));
-    MutexLock lock(mutex_);
-    status_.lost_rows += std::exchange(syncing_rows_, 0);  // the disk did not take them
-    syncing_intake_ = {};
-  }
-  GiveUpQueue();
-  SaveLastLedger();
-  if (letters_ != nullptr) letters_->Close();
-}
-
-void Pipeline::EndDrainBy(TimePoint deadline) {
-  MutexLock lock(mutex_);
-  drain_deadline_ = std::min(drain_deadline_, deadline);
-  WakeAll();
-}
-
 void Pipeline::WakeAll() {
   work_.NotifyAll();
   wake_.NotifyAll();
@@ -203,56 +166,14 @@ bool Pipeline::all_committed() const {
   return next_lsn_ == 1 || (window_.has_value() && window_->frontier() + 1 >= next_lsn_);
 }
 
-absl::Status Pipeline::ClosedStatus() const {
-  return refusal_.ok() ? absl::UnavailableError("the daemon is stopping") : refusal_;
-}
-
-absl::Status Pipeline::StoppingStatus() const {
-  {
-    MutexLock lock(mutex_);
-    if (!refusal_.ok()) {
-      return absl::UnavailableError(absl::StrCat(std::string(refusal_.message()),
-                                                 journal_ != nullptr
-                                                     ? "; rows that are in its journal are kept"
-                                                     : "; the rows were not written"));
-    }
-  }
-  return absl::UnavailableError(
-      journal_ != nullptr
-          ? "the daemon is stopping; rows that are in its journal are written after its next start"
-          : "the daemon stopped before the rows were written");
-}
-
-// Answers what the flushers left behind.
-void Pipeline::GiveUpQueue() {
-  std::deque<OpenRequest> opens;
-  Batch batch;
-  std::vector<CommitWaiters::Waiter> waiters;
-  std::vector<CommitWaiters::Waiter> repeats;
-  {
-    MutexLock lock(mutex_);
-    opens.swap(opens_);
-    batch.blocks = batcher_.TakeAll();
-    waiters = waiters_.TakeAll();
-    repeats = unsynced_repeats_.TakeAll();
-    drained_ = true;
-  }
-  for (const QueuedBlock& block : batch.blocks) batch.rows += block.pending_rows();
-  AnswerAll(batch, StoppingStatus());
-  const RequestOutcome stopping{StoppingStatus(), {}, false};
-  for (CommitWaiters::Waiter& waiter : waiters) waiter.receipt.Finish(stopping);
-  for (CommitWaiters::Waiter& repeat : repeats) repeat.receipt.Finish(stopping);
-  for (OpenRequest& open : opens) {
-    if (open.callback) open.callback(stopping.status);
-  }
-}
-
 void Pipeline::RunFlusher() {
   while (true) {
     Work work = NextWork();
     if (work.stop) return;
     if (!work.opens.empty()) {
       RunOpens(std::move(work.opens));
+    } else if (work.answer) {
+      AnswerStopped();
     } else if (work.expire) {
       ExpireProducers();
     } else if (work.read_back) {
@@ -282,8 +203,10 @@ std::optional<TimePoint> Pipeline::NextDue(TimePoint now) const {
   std::optional<TimePoint> due;
   std::optional<TimePoint> drain_end;
   if (draining_) drain_end = drain_deadline_;
+  std::optional<TimePoint> read_back;
+  if (!left_.empty() && window_.has_value()) read_back = read_back_from_;
   for (const std::optional<TimePoint>& candidate :
-       {batcher_.due_at(), reopen_at_, expire_at_, drain_end}) {
+       {batcher_.due_at(), reopen_at_, expire_at_, read_back, drain_end}) {
     if (candidate.has_value() && *candidate > now && (!due.has_value() || *candidate < *due)) {
       due = candidate;
     }
@@ -302,6 +225,10 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
     return true;
   }
   if (opening_) return false;
+  if (status_.state == PipelineState::kStopped) {
+    work->answer = !opens_.empty() || !batcher_.empty() || waiters_.size() > 0;
+    return work->answer;
+  }
   if (reopen_at_.has_value() && now >= *reopen_at_) {
     reopen_at_.reset();
     opens_.push_back({});
@@ -317,7 +244,7 @@ bool Pipeline::TakeWork(TimePoint now, Work* work) {
     work->expire = true;
     return true;
   }
-  if (MustReadBack()) {
+  if (MustReadBack(now)) {
     reading_back_ = true;
     work->read_back = true;
     return true;
@@ -336,9 +263,9 @@ bool Pipeline::MayStop(TimePoint now) const {
   return idle && (left_.empty() || (!window_.has_value() && !drains_left_));
 }
 
-bool Pipeline::MustReadBack() const {
-  return !left_.empty() && !reading_back_ && batcher_.rows() < options_.batch.rows_max &&
-         batcher_.bytes() < options_.batch.bytes_max;
+bool Pipeline::MustReadBack(TimePoint now) const {
+  return !left_.empty() && !reading_back_ && now >= read_back_from_ &&
+         batcher_.rows() < options_.batch.rows_max && batcher_.bytes() < options_.batch.bytes_max;
 }
 
 bool Pipeline::TakeBatch(TimePoint now, Work* work) {
@@ -376,24 +303,6 @@ void Pipeline::SetState(PipelineState state, const std::string& code, ErrorClass
       {{"table", options_.label},
        {"state", std::string(PipelineStateName(state))},
        {"code", code}});
-}
-
-StopKind Pipeline::KindOfFileError(const absl::Status& error) {
-  if (absl::IsDataLoss(error)) return StopKind::kDamage;
-  return absl::IsResourceExhausted(error) ? StopKind::kDisk : StopKind::kFiles;
-}
-
-// For good: a person must act. The reason is told to every client.
-void Pipeline::StopFor(const absl::Status& reason, StopKind kind) {
-  Log(LogLevel::kError, "the pipeline stops",
-      {{"table", options_.label}, {"reason", std::string(reason.message())}});
-  {
-    MutexLock lock(mutex_);
-    if (status_.state == PipelineState::kStopped) return;  // the first reason counts
-    status_.reason = std::string(reason.message());
-    status_.stop_kind = kind;
-  }
-  SetState(PipelineState::kStopped, std::string(absl::StatusCodeToString(reason.code())));
 }
 
 void Pipeline::RunOpens(std::deque<OpenRequest> opens) {

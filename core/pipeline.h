@@ -16,6 +16,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "core/audit.h"
+#include "core/backoff.h"
 #include "core/batch_tuner.h"
 #include "core/batcher.h"
 #include "core/claim.h"
@@ -251,12 +252,19 @@ class Pipeline {
   // What a flusher does next.
   struct Work {
     std::deque<OpenRequest> opens;
+    bool answer = false;  // those who wait for a stopped pipeline
     bool read_back = false;
     bool expire = false;
     Batch batch;
     std::vector<ProducerRange> held;
     uint32_t slot = 0;
     bool stop = false;
+  };
+  // Who waits for an answer that no flush will give.
+  struct Unanswered {
+    std::deque<OpenRequest> opens;
+    Batch batch;
+    std::vector<CommitWaiters::Waiter> waiters;
   };
   // LSNs that are in the journal only: [next, through].
   struct LeftRange {
@@ -282,7 +290,7 @@ class Pipeline {
   void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TakeWork(TimePoint now, Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayStop(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MustReadBack() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MustReadBack(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TakeBatch(TimePoint now, Work* work) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<TimePoint> NextDue(TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Duration OldestAge() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -298,6 +306,7 @@ class Pipeline {
 
   // core/pipeline_intake.cc
   absl::Status CheckAccepting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool WritesNoMore() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<const RequestAnswer*> FindOriginal(const QueuedBlock& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountRepeated(const QueuedBlock& request, const RequestAnswer& original)
@@ -314,6 +323,7 @@ class Pipeline {
   void Leave(QueuedBlock& block, std::vector<Receipt>* untold)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadBack();
+  void ReadBackFailed(const absl::Status& error);
   void TakeBack(QueuedBlock block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // core/pipeline_producers.cc
@@ -364,6 +374,7 @@ class Pipeline {
   absl::Status TakeSlots(Executor& executor, const std::vector<SlotRow>& found, ClaimMark mark);
   absl::Status Remember(const ClaimMark& mark);
   void Adopt(const std::vector<SlotRow>& slots);
+  void GiveUpLost(Lsn waiting_from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RecountLeft(uint64_t waiting, bool is_first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AnswerClaimed();
 
@@ -401,8 +412,13 @@ class Pipeline {
   static absl::Status FlushWaitsStatus();
   void SetState(PipelineState state, const std::string& code,
                 ErrorClass error_class = ErrorClass::kNone);
+
+  // core/pipeline_end.cc
   static StopKind KindOfFileError(const absl::Status& error);
   void StopFor(const absl::Status& reason, StopKind kind);
+  Unanswered TakeUnanswered() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Answer(Unanswered waiting, const absl::Status& status);
+  void AnswerStopped();
   void GiveUpQueue();
   absl::Status StoppingStatus() const;
   absl::Status ClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -455,6 +471,9 @@ class Pipeline {
   uint64_t left_rows_ ABSL_GUARDED_BY(mutex_) = 0;       // in left_, and not committed
   LeftRange left_ ABSL_GUARDED_BY(mutex_);
   bool reading_back_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint read_back_from_ ABSL_GUARDED_BY(mutex_){};  // not before; later after a failure
+  Backoff read_back_backoff_ ABSL_GUARDED_BY(mutex_){options_.backoff_base, options_.backoff_max,
+                                                     0};
   CommitWaiters waiters_ ABSL_GUARDED_BY(mutex_);
   CommitWaiters unsynced_repeats_ ABSL_GUARDED_BY(mutex_);  // of requests that are being synced
   Producers producers_ ABSL_GUARDED_BY(mutex_);

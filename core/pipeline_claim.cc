@@ -56,9 +56,10 @@ absl::Status Pipeline::Claim(Executor& executor) {
     extent = extent_;
     extent.next_lsn = next_lsn_;
   }
-  if (journal_ != nullptr) extent.first_lsn = journal_->status().first_lsn;
   const absl::StatusOr<std::vector<SlotRow>> found = executor.ReadSlots(id_);
   if (!found.ok()) return found.status();
+  // Before the claim promises to write them again.
+  if (journal_ != nullptr) extent.first_lsn = journal_->MoveBack(FlushWindow(*found).frontier());
   absl::StatusOr<uint64_t> epoch = NextEpoch(extent, *found);
   if (journal_ == nullptr && !HasHeld(extent)) {
     // The first claim of a process without a journal: there is nothing to compare.
@@ -119,7 +120,7 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
     if (status_.state != PipelineState::kOpening) target_producers_.Clear();
     if (journal_ == nullptr) {
       next_lsn_ = std::max(next_lsn_, window_->last_lsn() + 1);
-      window_->GiveUpBefore(batcher_.lowest_lsn().value_or(next_lsn_));
+      GiveUpLost(batcher_.lowest_lsn().value_or(next_lsn_));
     } else {
       queued = batcher_.TakeAll();
       uint64_t waiting = left_rows_;
@@ -137,6 +138,17 @@ void Pipeline::Adopt(const std::vector<SlotRow>& slots) {
   AnswerClaimed();
   Log(LogLevel::kInfo, "pipeline claimed",
       {{"table", options_.label}, {"pipeline", UuidText(id_)}});
+}
+
+// Without a journal: rows before `waiting_from` that the target lacks are nowhere else.
+void Pipeline::GiveUpLost(Lsn waiting_from) {
+  const uint64_t lost = window_->CountNotCommitted(1, waiting_from - 1);
+  // At the first claim they were an earlier process's, which told its clients.
+  if (was_claimed_ && lost > 0) {
+    Log(LogLevel::kError, "the target moved back; rows that it had committed are lost",
+        {{"table", options_.label}, {"rows", absl::StrCat(lost)}});
+  }
+  window_->GiveUpBefore(waiting_from);
 }
 
 // The target tells what is left, in LSNs: `waiting` rows were thought to be. Fewer: an earlier

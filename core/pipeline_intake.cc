@@ -18,6 +18,8 @@ namespace {
 // kept up to this many, so that memory stays bounded while the database is away.
 constexpr size_t kUntoldAfter = 10'000;
 
+constexpr char kReadBackError[] = "read_back";
+
 // When an earlier process, or this one, took the request.
 TimePoint AcceptedAt(const RequestAnswer& answer, TimePoint now) {
   const absl::Duration ago =
@@ -43,6 +45,8 @@ absl::Status Pipeline::CheckAccepting() const {
   return absl::UnavailableError(
       absl::StrCat("the pipeline of table ", options_.label, " stopped: ", status_.reason));
 }
+
+bool Pipeline::WritesNoMore() const { return drained_ || status_.state == PipelineState::kStopped; }
 
 // The answer that a numbered request repeats; null: it comes next.
 absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& request) const {
@@ -95,7 +99,7 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
     {
       MutexLock lock(mutex_);
       synced = original.last_lsn <= synced_lsn_;
-      if (!synced && !drained_) {
+      if (!synced && !WritesNoMore()) {
         unsynced_repeats_.Add(original, std::move(receipt));
         return;
       }
@@ -106,12 +110,12 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
   {
     MutexLock lock(mutex_);
     const bool committed = window_.has_value() && window_->IsCommitted(original.last_lsn);
-    if (!committed && !drained_) {
+    if (!committed && !WritesNoMore()) {
       waiters_.Add(original, std::move(receipt));
       return;
     }
     if (committed) outcome.rejected = producers_.refused(original.producer_id, original.sequence);
-    if (!committed) outcome.status = absl::UnavailableError(ClosedStatus().message());
+    if (!committed) outcome.status = absl::UnavailableError(CheckAccepting().message());
   }
   receipt.Finish(outcome);
 }
@@ -256,29 +260,51 @@ void Pipeline::ReadBack() {
   Lsn next;
   {
     MutexLock lock(mutex_);
-    left_.next = window_->FirstNotCommitted(left_.next);
+    if (window_.has_value()) left_.next = window_->FirstNotCommitted(left_.next);
     next = left_.next;
-    if (left_.empty()) {
+    if (left_.empty() || !window_.has_value()) {
       reading_back_ = false;
       return;
     }
   }
   absl::StatusOr<std::vector<QueuedBlock>> blocks =
       journal_->Read(next, 2 * options_.batch.bytes_max);
-  if (!blocks.ok()) StopFor(blocks.status(), KindOfFileError(blocks.status()));
-  if (blocks.ok()) {
-    for (QueuedBlock& block : *blocks) block.memory = budget_->Take(block.rows.size_bytes());
+  if (!blocks.ok()) {
+    ReadBackFailed(blocks.status());
+    return;
+  }
+  for (QueuedBlock& block : *blocks) block.memory = budget_->Take(block.rows.size_bytes());
+  bool failed_before = false;
+  {
+    MutexLock lock(mutex_);
+    reading_back_ = false;
+    read_back_backoff_.Reset();
+    failed_before = status_.last_error == kReadBackError;
+    if (!window_.has_value()) return;  // fenced meanwhile: the next claim tells what is left
+    for (QueuedBlock& block : *blocks) {
+      if (block.first_lsn() < left_.next) continue;
+      // The journal holds more than OnSynced has taken over: that comes into the queue by itself.
+      if (block.first_lsn() > left_.through) break;
+      left_.next = block.last_lsn() + 1;
+      if (!window_->IsCommitted(block.last_lsn())) TakeBack(std::move(block));
+    }
+  }
+  if (failed_before) SetState(PipelineState::kRunning, "");
+}
+
+// Too many open files, or a disk that fails for a moment, pass.
+void Pipeline::ReadBackFailed(const absl::Status& error) {
+  const bool for_good = absl::IsDataLoss(error) || absl::IsOutOfRange(error);
+  if (for_good) {
+    StopFor(error, KindOfFileError(error));
+  } else {
+    Log(LogLevel::kWarning, "rows cannot be read back from the journal; trying again",
+        {{"table", options_.label}, {"reason", std::string(error.message())}});
+    SetState(PipelineState::kRetrying, kReadBackError);
   }
   MutexLock lock(mutex_);
   reading_back_ = false;
-  if (!blocks.ok()) return;
-  for (QueuedBlock& block : *blocks) {
-    if (block.first_lsn() < left_.next) continue;
-    // The journal holds more than OnSynced has taken over: that comes into the queue by itself.
-    if (block.first_lsn() > left_.through) break;
-    left_.next = block.last_lsn() + 1;
-    if (!window_->IsCommitted(block.last_lsn())) TakeBack(std::move(block));
-  }
+  read_back_from_ = clock_->Now() + read_back_backoff_.Next();
 }
 
 void Pipeline::TakeBack(QueuedBlock block) {

@@ -91,6 +91,9 @@ class Journal {
   // Everything up to `frontier` is committed: removes segments that hold nothing else, once their
   // grace is over or their space is needed.
   void Trim(Lsn frontier);
+  // The target holds no more than this after all, it was restored: what follows is kept again, as
+  // far as it is still there. Returns the first LSN that is.
+  Lsn MoveBack(Lsn frontier) { return index_.MoveBack(frontier); }
 
   struct Status {
     uint64_t bytes = 0;  // on disk

@@ -169,7 +169,7 @@ absl::Status JournalWriter::MakeSegment(const Schema& schema, uint64_t room) {
   absl::Status status = CreateSegment(header, bytes, std::max(next_bytes_, needed));
   // Segments in their grace give way, the oldest first.
   while (absl::IsResourceExhausted(status)) {
-    const std::optional<SegmentInfo> oldest = index_->Removable(TimePoint::max());
+    const std::optional<SegmentInfo> oldest = index_->TakeRemovable(TimePoint::max());
     if (!oldest.has_value()) break;
     if (absl::Status removed = RemoveFirst(*oldest); !removed.ok()) return removed;
     status = CreateSegment(header, bytes, std::max(next_bytes_, needed));
@@ -307,7 +307,7 @@ absl::Status JournalWriter::RemoveFirst(const SegmentInfo& segment) {
 }
 
 absl::Status JournalWriter::RemoveOld(TimePoint before) {
-  while (const std::optional<SegmentInfo> oldest = index_->Removable(before)) {
+  while (const std::optional<SegmentInfo> oldest = index_->TakeRemovable(before)) {
     if (absl::Status status = RemoveFirst(*oldest); !status.ok()) return status;
   }
   return absl::OkStatus();

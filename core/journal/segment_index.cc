@@ -70,11 +70,28 @@ bool SegmentIndex::SetFrontier(Lsn frontier, TimePoint now) {
   return began;
 }
 
-std::optional<SegmentInfo> SegmentIndex::Removable(TimePoint before) const {
+Lsn SegmentIndex::MoveBack(Lsn frontier) {
+  MutexLock lock(mutex_);
+  frontier_ = std::min(frontier_, frontier);
+  for (Entry& entry : entries_) {
+    if (!entry.going && !IsCommitted(entry.segment)) entry.committed_at.reset();
+  }
+  return FirstKept();
+}
+
+std::optional<SegmentInfo> SegmentIndex::TakeRemovable(TimePoint before) {
   MutexLock lock(mutex_);
   if (entries_.size() < 2 || !entries_.front().committed_at.has_value()) return std::nullopt;
   if (*entries_.front().committed_at > before) return std::nullopt;
+  entries_.front().going = true;
   return entries_.front().segment;
+}
+
+Lsn SegmentIndex::FirstKept() const {
+  for (const Entry& entry : entries_) {
+    if (!entry.going) return entry.segment.first_lsn;
+  }
+  return 1;
 }
 
 void SegmentIndex::RemoveFirst() {
@@ -100,7 +117,7 @@ SegmentIndex::Totals SegmentIndex::totals() const {
   totals.segments = static_cast<uint32_t>(entries_.size());
   for (const Entry& entry : entries_) totals.bytes += entry.segment.file_bytes;
   if (entries_.empty()) return totals;
-  totals.first_lsn = entries_.front().segment.first_lsn;
+  totals.first_lsn = FirstKept();
   totals.next_lsn = entries_.back().segment.next_lsn;
   return totals;
 }

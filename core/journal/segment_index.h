@@ -58,8 +58,12 @@ class SegmentIndex {
 
   // Everything up to it is committed. True: a segment's grace has begun.
   bool SetFrontier(Lsn frontier, TimePoint now);
-  // The oldest segment, when it is committed, is not the last, and was committed before `before`.
-  std::optional<SegmentInfo> Removable(TimePoint before) const;
+  // No more than this is committed after all: segments that hold other rows are kept. Returns the
+  // first LSN that will not be removed.
+  Lsn MoveBack(Lsn frontier);
+  // The oldest segment, when it is committed, is not the last, and was committed before `before`;
+  // from here on nobody may count on its rows, until RemoveFirst or a further try.
+  std::optional<SegmentInfo> TakeRemovable(TimePoint before);
   void RemoveFirst();
   // When the oldest removable segment was committed.
   std::optional<TimePoint> OldestCommitted() const;
@@ -79,10 +83,13 @@ class SegmentIndex {
   struct Entry {
     SegmentInfo segment;
     std::optional<TimePoint> committed_at;
+    bool going = false;  // its removal has begun
   };
   bool IsCommitted(const SegmentInfo& segment) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return segment.next_lsn <= frontier_ + 1;
   }
+
+  Lsn FirstKept() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   std::deque<Entry> entries_ ABSL_GUARDED_BY(mutex_);

@@ -69,11 +69,21 @@ TEST_CASE("The frontier passes a range when what was missing before it is commit
 
 TEST_CASE("What a dead process had without a journal is given up, and no more") {
   FlushWindow window({Slot(0, 11, 20, 0), Slot(1, 31, 40, 0)});
-  window.GiveUpBefore(31);
+  window.GiveUpBefore(21);
   CHECK(window.frontier() == 20);
   CHECK_FALSE(window.IsCommitted(21));
   CHECK(window.IsCommitted(31));
-  window.GiveUpBefore(32);
+  window.GiveUpBefore(31);
+  CHECK(window.frontier() == 40);
+}
+
+TEST_CASE("What a target without a journal has lost again is given up") {
+  FlushWindow window({Slot(0, 1, 10, 0), Slot(1, 0, 0, 0)});
+  window.GiveUpBefore(31);
+  CHECK(window.frontier() == 30);
+  const uint32_t slot = window.TakeSlot();
+  window.Committed(window.Move({}, slot, 31, 40, 1));
+  window.GiveBackSlot(slot);
   CHECK(window.frontier() == 40);
 }
 

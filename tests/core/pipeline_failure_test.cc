@@ -185,6 +185,19 @@ TEST_CASE_METHOD(FailureTest, "Without a journal a gap that a dead process left 
   }
 }
 
+TEST_CASE_METHOD(FailureTest, "Without a journal a target that moved back blocks no slot") {
+  options.batch.linger = {};
+  MakeAndOpen();
+  const std::vector<SlotRow> old = database.slots({});
+  REQUIRE(Submit("before", 1, 30).ok());
+  CHECK(answers.Await("before").status.ok());
+  database.SetSlots({}, old);
+  for (int64_t i = 0; i < 40; ++i) {
+    REQUIRE(Submit(std::to_string(i), 100 + i).ok());
+    CHECK(answers.Await(std::to_string(i)).status.ok());
+  }
+}
+
 TEST_CASE_METHOD(FailureTest, "After three failures for its size a batch is halved, in order") {
   MakeAndOpen();
   for (int64_t id = 0; id < 4; ++id) REQUIRE(Submit(std::to_string(id), id).ok());

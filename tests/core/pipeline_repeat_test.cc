@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/core/dead_letters/letters_fixture.h"
+#include "tests/support/gate.h"
 
 namespace batchsql {
 namespace {
@@ -36,32 +37,6 @@ class HookedClock : public Clock {
   Clock* const clock_;
   std::function<bool()> hook_;  // the arming thread's
   std::atomic<std::thread::id> armed_by_;
-};
-
-// A gate in a receipt: whoever tells it that the rows are journaled waits there.
-class Gate {
- public:
-  void Enter() {
-    MutexLock lock(mutex_);
-    entered_ = true;
-    changed_.NotifyAll();
-    while (!open_) changed_.Wait(mutex_);
-  }
-  void AwaitEntered() {
-    MutexLock lock(mutex_);
-    while (!entered_) changed_.Wait(mutex_);
-  }
-  void Open() {
-    MutexLock lock(mutex_);
-    open_ = true;
-    changed_.NotifyAll();
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  bool entered_ ABSL_GUARDED_BY(mutex_) = false;
-  bool open_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 class RepeatTest : public LettersPipelineTest {

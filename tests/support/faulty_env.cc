@@ -51,6 +51,12 @@ class FaultyFile : public File {
   }
 
   absl::Status Read(uint64_t offset, absl::Span<char> bytes) override {
+    std::function<void()> hook;
+    {
+      MutexLock lock(env_->mutex_);
+      hook = env_->on_read_;
+    }
+    if (hook) hook();
     MutexLock lock(env_->mutex_);
     if (absl::Status status = env_->BeginReading("read"); !status.ok()) return status;
     const std::string& from = inode_->cached;
@@ -122,7 +128,9 @@ absl::Status FaultyEnv::Begin(const std::string& operation) {
 }
 
 absl::Status FaultyEnv::BeginReading(const std::string& operation) {
-  if (fail_reading_at_ == 0 || --fail_reading_at_ != 0) return absl::OkStatus();
+  ++counts_[operation];
+  const bool fails_now = fail_reading_at_ != 0 && --fail_reading_at_ == 0;
+  if (!fails_now && operation != fail_always_) return absl::OkStatus();
   return {fail_code_, absl::StrCat("injected failure of ", operation)};
 }
 
@@ -283,6 +291,11 @@ void FaultyEnv::IgnoreSyncs() {
 void FaultyEnv::OnSync(std::function<void()> hook) {
   MutexLock lock(mutex_);
   on_sync_ = std::move(hook);
+}
+
+void FaultyEnv::OnRead(std::function<void()> hook) {
+  MutexLock lock(mutex_);
+  on_read_ = std::move(hook);
 }
 
 std::string FaultyEnv::Contents(const std::string& path) const {

@@ -37,7 +37,7 @@ class FaultyEnv : public Env {
 
   // The n-th operation from now that changes or syncs something fails, once; 0: none does.
   void FailOperation(uint64_t n, absl::StatusCode code = absl::StatusCode::kUnavailable);
-  // From now on every one of this kind fails ("write", "sync", …; "" none).
+  // From now on every one of this kind fails ("write", "sync", "read", …; "" none).
   void FailAlways(const std::string& operation,
                   absl::StatusCode code = absl::StatusCode::kUnavailable);
   // The same for the n-th that only reads: opens, lists, reads, tells a size.
@@ -53,8 +53,9 @@ class FaultyEnv : public Env {
   uint64_t used_bytes() const;
   // Syncs of files succeed and do nothing.
   void IgnoreSyncs();
-  // Runs before every sync of a file, on its thread.
+  // Runs before every sync, or read, of a file, on its thread.
   void OnSync(std::function<void()> hook);
+  void OnRead(std::function<void()> hook);
 
   // A file as it is read now.
   std::string Contents(const std::string& path) const;
@@ -85,6 +86,7 @@ class FaultyEnv : public Env {
   bool frozen_ ABSL_GUARDED_BY(mutex_) = false;
   bool ignore_syncs_ ABSL_GUARDED_BY(mutex_) = false;
   std::function<void()> on_sync_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> on_read_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace batchsql

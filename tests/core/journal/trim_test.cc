@@ -49,6 +49,29 @@ TEST_CASE("Segments go when all their rows are committed and their grace is over
   CHECK(journal.state.first_lsn == first);
 }
 
+TEST_CASE("Segments that a target lacks again stay, from the moment on that this is known") {
+  JournalFixture journal(16 << 10);
+  REQUIRE(journal.Open().ok());
+  Fill(journal, 100);
+  journal.journal().Trim(1500);
+  journal.clock.Advance(kGrace - std::chrono::seconds(2));
+  CHECK(journal.journal().MoveBack(500) == 1);
+  journal.clock.Advance(std::chrono::minutes(1));
+  // What the target has was committed long enough ago.
+  Await([&] { return journal.journal().status().first_lsn > 1; });
+  REQUIRE(journal.journal().AppendClaim({1, Uuid{}, false}).ok());
+  const Lsn first = journal.journal().status().first_lsn;
+  CHECK(first <= 501);
+  CHECK(journal.journal().MoveBack(500) == first);
+  // The others have their grace from when they are committed again.
+  journal.journal().Trim(1500);
+  journal.clock.Advance(kGrace - std::chrono::seconds(2));
+  REQUIRE(journal.journal().AppendClaim({2, Uuid{}, false}).ok());
+  CHECK(journal.journal().status().first_lsn == first);
+  journal.clock.Advance(std::chrono::seconds(2));
+  Await([&] { return journal.journal().status().first_lsn > 501; });
+}
+
 TEST_CASE("A trim that a crash cut short leaves no gap") {
   JournalFixture journal(16 << 10);
   journal.options.trim_grace = {};
