@@ -168,7 +168,8 @@ class PostgresExecutor : public Executor {
                             options_.statement_timeout_ms + kAnswerSlackMs, &connection_);
   }
 
-  // What it answers tells nothing: the lock on the slot's row is what counts.
+  // What it answers tells nothing: the lock on the slot's row is what counts. A COMMIT that waits
+  // for its standby keeps the lock.
   void EndLastTransaction() {
     const postgresql::FlushSession::Transaction& last = session_.last_transaction();
     if (last.process.empty()) return;

@@ -154,11 +154,16 @@ std::string TransactionColumns() {
   return absl::StrCat("pg_catalog.pg_backend_pid(), ", Microseconds("pg_catalog.now()"));
 }
 
-// Never another transaction: a pooler may have given the process to somebody else.
+// Never another transaction: a pooler may have given the process to somebody else. Nor a COMMIT
+// under way, where standbys are waited for: its end would be that of the wait, not of the
+// transaction, which then stands as committed though no standby has it. Also before the wait has
+// begun: the server keeps the order to end until then.
 std::string TerminateTransaction(std::string_view process, std::string_view start) {
   return absl::StrCat(
       "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity ",
-      "WHERE pid = ", AsAbsl(process), " AND ", Microseconds("xact_start"), " = ", AsAbsl(start));
+      "WHERE pid = ", AsAbsl(process), " AND ", Microseconds("xact_start"), " = ", AsAbsl(start),
+      " AND (state LIKE 'idle in transaction%' OR ",
+      "pg_catalog.current_setting('synchronous_standby_names') = '')");
 }
 
 // Few rows to a page, with room to be updated in place (HOT): they change with every flush.

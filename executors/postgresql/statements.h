@@ -34,7 +34,7 @@ std::string PinTypes(const TableSchema& schema, absl::Span<const uint16_t> colum
 
 // Two columns that together name the transaction: its server process and its start.
 std::string TransactionColumns();
-// Ends that transaction's session, if it is still there.
+// Ends that transaction's session, if it is still there and cannot be waiting for a standby.
 std::string TerminateTransaction(std::string_view process, std::string_view start);
 
 inline constexpr OwnTablesDialect kOwnTables = {.bytes_before = "pg_catalog.decode('",
