@@ -7,6 +7,8 @@
 namespace batchsql::postgresql {
 namespace {
 
+constexpr size_t kSqlStateLength = 5;
+
 struct ClassifiedCode {
   std::string_view code;
   ErrorClass error_class;
@@ -135,9 +137,13 @@ DatabaseError MakeConnectionError(std::string_view code, std::string_view messag
   return error;
 }
 
+// The server itself answers COMMIT with an error only from before the commit's record (deferred
+// triggers, serialization, a full disk): from there on every error is a PANIC, and no connection
+// stands behind it. What is left out is what a pooler or the like may say, on a connection of its
+// own that stands, of a server that it has lost; and libpq's errors, which have no SQLSTATE.
 bool CommitErrorIsFinal(std::string_view code, bool idle) {
-  if (!idle || code == "40003") return false;
-  return code.starts_with("23") || code.starts_with("40");
+  if (!idle || code.size() != kSqlStateLength) return false;
+  return code != "40003" && code != "58000" && !code.starts_with("08") && !code.starts_with("57P");
 }
 
 absl::Status ToStatus(const DatabaseError& error, std::string_view doing) {

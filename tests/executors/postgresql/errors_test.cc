@@ -83,16 +83,23 @@ TEST_CASE("The column is told for a row's fault") {
   CHECK(MakeServerError("42703", "", "c", true).column.empty());
 }
 
-TEST_CASE("Only a constraint or a serialization failure makes a failed COMMIT certain") {
-  for (const char* code : {"23503", "23505", "23514", "40001", "40P01"}) {
+TEST_CASE("An error at COMMIT is final, unless a pooler may say it of a server that it lost") {
+  for (const char* code : {"23503", "23505", "23514", "40001", "40P01", "P0001", "22012", "44000",
+                           "53100", "42501", "57014", "XX000", "ABCDE"}) {
     INFO(code);
     CHECK(CommitErrorIsFinal(code, true));
     CHECK_FALSE(CommitErrorIsFinal(code, false));
   }
-  for (const char* code : {"40003", "57P01", "P0001", "53100", "XX000", ""}) {
+  for (const char* code : {"40003", "08006", "08P01", "57P01", "57P03", "58000"}) {
     INFO(code);
     CHECK_FALSE(CommitErrorIsFinal(code, true));
   }
+}
+
+TEST_CASE("An error at COMMIT that no server gave is never final") {
+  CHECK_FALSE(CommitErrorIsFinal("", true));
+  CHECK_FALSE(CommitErrorIsFinal(kConnectionLostCode, true));
+  CHECK_FALSE(CommitErrorIsFinal(kTimeoutCode, true));
 }
 
 TEST_CASE("What may pass by itself is UNAVAILABLE, the rest FAILED_PRECONDITION") {

@@ -228,15 +228,53 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a server that dies at COMMIT le
 }
 
 TEST_CASE_METHOD(PostgresFlushTest,
-                 "PostgreSQL: an error at COMMIT that is no constraint's is in doubt",
+                 "PostgreSQL: a row that a deferred trigger refuses at COMMIT is left out alone",
                  "[postgresql]") {
-  const std::string table = NewTableAB();
-  const auto schema = Describe(table);
-  AddTrigger(table, "CONSTRAINT TRIGGER fails AFTER INSERT",
-             "RAISE 'disk' USING ERRCODE = '53100'; RETURN NULL;");
-  const WriteOutcome outcome = Write(schema, OneRow());
-  CHECK(outcome.kind == Kind::kInDoubt);
-  CHECK(outcome.error.error_class == ErrorClass::kPause);
+  for (const char* code : {"P0001", "22000", "44000"}) {
+    INFO(code);
+    const std::string table = NewTableAB();
+    AddTrigger(table, "CONSTRAINT TRIGGER refuses AFTER INSERT",
+               absl::StrCat("IF NEW.a = 2 THEN RAISE 'x' USING ERRCODE = '", code,
+                            "'; END IF; RETURN NULL;"));
+    const WriteOutcome outcome =
+        Write(Describe(table), std::vector<Cells>{{{"id", Value::Int(1)}, {"a", Value::Int(1)}},
+                                                  {{"id", Value::Int(2)}, {"a", Value::Int(2)}},
+                                                  {{"id", Value::Int(3)}, {"a", Value::Int(3)}}});
+    CHECK(outcome.kind == Kind::kCommitted);
+    REQUIRE(outcome.failures.size() == 1);
+    CHECK(outcome.failures[0].row.row == 1);
+    CHECK(outcome.failures[0].error.code == code);
+    CHECK(Count(table) == 2);
+  }
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: an error at COMMIT that asks for a person pauses, nothing in doubt",
+                 "[postgresql]") {
+  for (const char* code : {"53100", "42501"}) {
+    INFO(code);
+    const std::string table = NewTableAB();
+    AddTrigger(table, "CONSTRAINT TRIGGER fails AFTER INSERT",
+               absl::StrCat("RAISE 'x' USING ERRCODE = '", code, "'; RETURN NULL;"));
+    const WriteOutcome outcome = Write(Describe(table), OneRow());
+    CHECK(outcome.kind == Kind::kNotCommitted);
+    CHECK(outcome.error.error_class == ErrorClass::kPause);
+    CHECK(outcome.error.code == code);
+    CHECK(Count(table) == 0);
+  }
+}
+
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: an error at COMMIT that may be a pooler's own is in doubt",
+                 "[postgresql]") {
+  for (const char* code : {"40003", "08006", "57P01", "58000"}) {
+    INFO(code);
+    const std::string table = NewTableAB();
+    AddTrigger(table, "CONSTRAINT TRIGGER fails AFTER INSERT",
+               absl::StrCat("RAISE 'x' USING ERRCODE = '", code, "'; RETURN NULL;"));
+    CHECK(Write(Describe(table), OneRow()).kind == Kind::kInDoubt);
+    CHECK_FALSE(executor().connected());
+  }
 }
 
 TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a serialization failure at COMMIT is certain",
