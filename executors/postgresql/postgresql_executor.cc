@@ -87,8 +87,7 @@ class PostgresExecutor : public Executor {
     absl::Status status = EnsureOwnTable(kWatermarkTable, postgresql::CreateWatermarkTable());
     if (!status.ok()) return status;
     status = RunClaim(session_, postgresql::kOwnTables, claim);
-    if (absl::IsUnknown(status)) Disconnect();
-    DropIfLost();
+    DropAfter(status);
     return status;
   }
 
@@ -97,7 +96,7 @@ class PostgresExecutor : public Executor {
     absl::Status status = EnsureOwnTable(kProducersTable, postgresql::CreateProducersTable());
     if (!status.ok()) return status;
     auto moves = ReadProducerRows(session_, postgresql::kOwnTables, table, producer_ids);
-    DropIfLost();
+    DropAfter(moves.status());
     return moves;
   }
 
@@ -105,7 +104,7 @@ class PostgresExecutor : public Executor {
     absl::Status status = EnsureOwnTable(kLettersTable, postgresql::CreateLettersTable());
     if (!status.ok()) return status;
     auto counts = CountLetterRows(session_, postgresql::kOwnTables, pipeline);
-    DropIfLost();
+    DropAfter(counts.status());
     return counts;
   }
 
@@ -113,7 +112,7 @@ class PostgresExecutor : public Executor {
     absl::Status status = EnsureOwnTable(kLettersTable, postgresql::CreateLettersTable());
     if (!status.ok()) return status;
     auto page = ReadLetterRows(session_, postgresql::kOwnTables, pipeline, query);
-    DropIfLost();
+    DropAfter(page.status());
     return page;
   }
 
@@ -122,15 +121,16 @@ class PostgresExecutor : public Executor {
     absl::Status status = EnsureOwnTable(kLettersTable, postgresql::CreateLettersTable());
     if (!status.ok()) return status;
     auto purged = RunPurge(session_, postgresql::kOwnTables, pipeline, selection);
-    if (absl::IsUnknown(purged.status())) Disconnect();
-    DropIfLost();
+    DropAfter(purged.status());
     return purged;
   }
 
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
                      KeepFailures keep) override {
     WriteOutcome outcome = session_.Write(plan, progress, keep);
-    if (outcome.kind == WriteOutcome::Kind::kInDoubt) Disconnect();
+    const bool may_stay = outcome.kind != WriteOutcome::Kind::kInDoubt &&
+                          outcome.error.error_class != ErrorClass::kReconnect;
+    if (!may_stay) Disconnect();
     DropIfLost();
     return outcome;
   }
@@ -193,6 +193,13 @@ class PostgresExecutor : public Executor {
     if (connection_ != nullptr && !connection_->IsAlive()) Disconnect();
   }
 
+  // UNKNOWN is a commit in doubt. Behind UNAVAILABLE may be a server that takes no more writes
+  // (25006) on a connection that stands: of several that the DSN names, another may take them.
+  void DropAfter(const absl::Status& status) {
+    if (absl::IsUnknown(status) || absl::IsUnavailable(status)) Disconnect();
+    DropIfLost();
+  }
+
   absl::Status Run(const std::string& sql) {
     const DatabaseError error = connection_->Run(sql);
     if (error.ok()) return absl::OkStatus();
@@ -214,8 +221,9 @@ class PostgresExecutor : public Executor {
       if (connection_->InTransaction()) static_cast<void>(connection_->Run("ROLLBACK"));
       if (!IsDdlRace(error.code)) break;
     }
-    DropIfLost();
-    return postgresql::ToStatus(error, "changing the table");
+    absl::Status status = postgresql::ToStatus(error, "changing the table");
+    DropAfter(status);
+    return status;
   }
 
   static absl::Status CheckNames(const TableName& name, absl::Span<const NewColumn> columns) {

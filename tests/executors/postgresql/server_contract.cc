@@ -102,5 +102,37 @@ TEST_CASE_METHOD(PostgresServerTest,
   CHECK(Count(table) == tried_);
 }
 
+// As after a planned change of the primary: its sessions stay, and it takes no more writes.
+TEST_CASE_METHOD(
+    PostgresServerTest,
+    "PostgreSQL: a server that takes no more writes is left, though its session stands",
+    "[postgresql]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  {
+    const ServerSetting read_only(db(), "default_transaction_read_only", "on");
+    WriteOutcome outcome;
+    WriteUntilRefused(executor(), schema, &outcome);
+    CHECK(outcome.kind == Kind::kNotCommitted);
+    CHECK(outcome.error.code == "25006");
+    CHECK(outcome.error.error_class == ErrorClass::kReconnect);
+    CHECK_FALSE(executor().connected());
+    CHECK(executor().Claim(NextClaim()).code() == absl::StatusCode::kUnavailable);
+    CHECK_FALSE(executor().connected());
+    CHECK(executor().CreateTable({"", UniqueName("_new")}, {{{"id", ColumnType::kInt64}}}).code() ==
+          absl::StatusCode::kUnavailable);
+    CHECK_FALSE(executor().connected());
+    CHECK(executor().PurgeLetters(pipeline(), {}).status().code() ==
+          absl::StatusCode::kUnavailable);
+    CHECK_FALSE(executor().connected());
+  }
+  // A pooler's sessions may learn of it a moment later.
+  WriteOutcome outcome;
+  do {
+    outcome = Write(schema, std::vector<Cells>{{{"id", Value::Int(++tried_)}}});
+  } while (outcome.error.code == "25006" && tried_ < kTriesMax);
+  CHECK(outcome.kind == Kind::kCommitted);
+}
+
 }  // namespace
 }  // namespace batchsql::contract
