@@ -38,17 +38,20 @@ bool Contains(absl::Span<const uint16_t> columns, uint16_t index) {
   return std::find(columns.begin(), columns.end(), index) != columns.end();
 }
 
-// The columns that a row in the table takes over from a new one with the same key.
+// The columns that a row in the table takes over from a new one with the same key. Under kReplace
+// those that were not sent, too, but not the primary key: child rows refer to it.
 std::vector<uint16_t> ColumnsSetOnConflict(const TableSchema& schema,
                                            absl::Span<const uint16_t> sent) {
   std::vector<uint16_t> set;
   if (schema.conflict() == Conflict::kIgnore) return set;
   const auto columns = static_cast<uint16_t>(schema.columns().size());
   for (uint16_t index = 0; index < columns; ++index) {
-    const bool update = schema.conflict() == Conflict::kUpdate;
-    if (update && (!schema.IsUpdateColumn(index) || !Contains(sent, index))) continue;
     if (schema.column(index).generated || Contains(schema.conflict_key(), index)) continue;
-    set.push_back(index);
+    const bool is_sent = Contains(sent, index);
+    const bool is_set = schema.conflict() == Conflict::kReplace
+                            ? is_sent || !Contains(schema.primary_key(), index)
+                            : is_sent && schema.IsUpdateColumn(index);
+    if (is_set) set.push_back(index);
   }
   return set;
 }
