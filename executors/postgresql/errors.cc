@@ -41,13 +41,7 @@ constexpr ClassifiedCode kExact[] = {
     {"25006", ErrorClass::kReconnect},
     {"26000", ErrorClass::kReconnect},
     {"53300", ErrorClass::kReconnect},
-    // A row's fault. 22xxx is below.
-    {"23001", ErrorClass::kRow},
-    {"23502", ErrorClass::kRow},
-    {"23503", ErrorClass::kRow},
-    {"23505", ErrorClass::kRow},
-    {"23514", ErrorClass::kRow},
-    {"23P01", ErrorClass::kRow},
+    // A row's fault. 22xxx and 23xxx are below.
     {"44000", ErrorClass::kRow},
     {"54000", ErrorClass::kRow},
     {"P0001", ErrorClass::kRow},
@@ -73,6 +67,7 @@ constexpr ClassifiedCode kExact[] = {
 
 constexpr ClassifiedCode kClasses[] = {
     {"22", ErrorClass::kRow},
+    {"23", ErrorClass::kRow},
     {"42", ErrorClass::kPause},
 };
 
@@ -108,7 +103,7 @@ RejectReason RejectReasonOfSqlState(std::string_view code) {
   if (code == "23505") return RejectReason::kDuplicateKey;
   if (code == "23503" || code == "23001") return RejectReason::kForeignKey;
   if (code == "23502") return RejectReason::kNull;
-  if (code == "23514" || code == "23P01" || code == "44000" || code == "P0001") {
+  if (code.starts_with("23") || code == "44000" || code == "P0001") {
     return RejectReason::kConstraint;
   }
   if (code == "22001") return RejectReason::kTooLong;

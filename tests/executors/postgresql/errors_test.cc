@@ -24,9 +24,9 @@ TEST_CASE("SQLSTATEs that ask for a new connection") {
 }
 
 TEST_CASE("SQLSTATEs that a row is at fault for") {
-  CheckAll(ErrorClass::kRow,
-           {"22000", "22001", "22003", "22007", "22P02", "22P04", "22P05", "23001", "23502",
-            "23503", "23505", "23514", "23P01", "44000", "54000", "P0001", "21000"});
+  CheckAll(ErrorClass::kRow, {"22000", "22001", "22003", "22007", "22P02", "22P04", "22P05",
+                              "23000", "23001", "23502", "23503", "23505", "23514", "23P01",
+                              "23X99", "44000", "54000", "P0001", "21000"});
 }
 
 TEST_CASE("SQLSTATEs that ask for a person") {
@@ -43,14 +43,14 @@ TEST_CASE("SQLSTATEs that stop the pipeline") {
 }
 
 TEST_CASE("Codes that nobody listed are unknown, in whatever class") {
-  CheckAll(ErrorClass::kUnknown, {"XX000", "23000", "P0002", "45000", "57000", "ABCDE", ""});
+  CheckAll(ErrorClass::kUnknown, {"XX000", "24000", "P0002", "45000", "57000", "ABCDE", ""});
 }
 
 TEST_CASE("The reason of a refused row comes from its code") {
   CHECK(RejectReasonOfSqlState("23505") == RejectReason::kDuplicateKey);
   CHECK(RejectReasonOfSqlState("23503") == RejectReason::kForeignKey);
   CHECK(RejectReasonOfSqlState("23502") == RejectReason::kNull);
-  for (const char* code : {"23514", "23P01", "44000", "P0001"}) {
+  for (const char* code : {"23000", "23514", "23P01", "44000", "P0001"}) {
     CHECK(RejectReasonOfSqlState(code) == RejectReason::kConstraint);
   }
   CHECK(RejectReasonOfSqlState("22001") == RejectReason::kTooLong);
