@@ -103,8 +103,9 @@ DatabaseError Connection::LostError() {
 DatabaseError Connection::ErrorOf(const Result& result) const {
   const std::string_view code = Field(result.get(), PG_DIAG_SQLSTATE);
   if (code.empty()) return MakeConnectionError(kConnectionLostCode, PQerrorMessage(conn_));
-  return MakeServerError(code, Field(result.get(), PG_DIAG_MESSAGE_PRIMARY),
-                         Field(result.get(), PG_DIAG_COLUMN_NAME), IsAlive());
+  const std::string_view message = MessageOutsideFunctions(
+      Field(result.get(), PG_DIAG_MESSAGE_PRIMARY), Field(result.get(), PG_DIAG_CONTEXT));
+  return MakeServerError(code, message, Field(result.get(), PG_DIAG_COLUMN_NAME), IsAlive());
 }
 
 bool Connection::WaitForSocket(bool for_write, Deadline deadline) {

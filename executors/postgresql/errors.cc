@@ -111,6 +111,13 @@ RejectReason RejectReasonOfSqlState(std::string_view code) {
   return RejectReason::kDatabase;
 }
 
+// Frames are words in the server's language. A statement of ours has none, but a COPY has its own,
+// with the table's name and the row's number.
+std::string_view MessageOutsideFunctions(std::string_view message, std::string_view context) {
+  const bool is_copy = context.starts_with("COPY ") && context.find('\n') == context.npos;
+  return context.empty() || is_copy ? message : std::string_view();
+}
+
 DatabaseError MakeServerError(std::string_view code, std::string_view message,
                               std::string_view column, bool connection_alive) {
   DatabaseError error;

@@ -18,6 +18,11 @@ inline constexpr std::string_view kNoTransactionCode = "no_transaction";
 ErrorClass ClassifySqlState(std::string_view code);
 RejectReason RejectReasonOfSqlState(std::string_view code);
 
+// The message, unless the error came up inside a function, a trigger's for example, in whatever
+// language: its author, or SQL that it puts together, may have brought the row's values into it,
+// under any code. `context` is the error's, one line for each frame.
+std::string_view MessageOutsideFunctions(std::string_view message, std::string_view context);
+
 // What the server said, and whether the connection still stands. `message` is dropped where it may
 // quote a row's values.
 DatabaseError MakeServerError(std::string_view code, std::string_view message,

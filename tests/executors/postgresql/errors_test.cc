@@ -78,6 +78,17 @@ TEST_CASE("A message that may quote a row's values is not passed on") {
   CHECK(MakeServerError("XX000", "cache lookup", "", true).message == "cache lookup");
 }
 
+TEST_CASE("A message from inside a function is not passed on, one from the statement itself is") {
+  CHECK(MessageOutsideFunctions("deadlock detected", "") == "deadlock detected");
+  CHECK(MessageOutsideFunctions("deadlock detected", "COPY t, line 7") == "deadlock detected");
+  for (const char* frame :
+       {"PL/pgSQL function f() line 1 at RAISE", "PL/Python function \"f\"", "SQL function \"f\"",
+        "remote SQL command: INSERT", "PL/pgSQL function f() line 1 at RAISE\nCOPY t, line 7",
+        "COPY u, line 1\nSQL statement \"COPY u\""}) {
+    CHECK(MessageOutsideFunctions("secret", frame).empty());
+  }
+}
+
 TEST_CASE("The column is told for a row's fault") {
   CHECK(MakeServerError("23502", "", "c", true).column == "c");
   CHECK(MakeServerError("42703", "", "c", true).column.empty());

@@ -214,6 +214,26 @@ TEST_CASE_METHOD(
   CHECK(Count(table) == 1);
 }
 
+TEST_CASE_METHOD(PostgresFlushTest,
+                 "PostgreSQL: what a trigger says is kept back whatever its code, as its SQL is",
+                 "[postgresql]") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"55000", "RAISE 'secret %', NEW.a USING ERRCODE = '55000';"},
+      {"40001", "RAISE 'secret %', NEW.a USING ERRCODE = '40001';"},
+      {"42703", "EXECUTE 'SELECT secret_' || NEW.a;"}};
+  for (const auto& [code, body] : cases) {
+    for (const Conflict conflict : {Conflict::kInsert, Conflict::kUpdate}) {
+      INFO(code);
+      const std::string table = NewTableAB();
+      AddTrigger(table, "TRIGGER fails BEFORE INSERT", absl::StrCat(body, " RETURN NEW;"));
+      const WriteOutcome outcome = Write(Describe(table, conflict), OneRow());
+      CHECK(outcome.kind == Kind::kNotCommitted);
+      CHECK(outcome.error.code == code);
+      CHECK(outcome.error.message.empty());
+    }
+  }
+}
+
 TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a server that dies at COMMIT leaves it in doubt",
                  "[postgresql]") {
   const std::string table = NewTableAB();
