@@ -55,12 +55,20 @@ constexpr char kLabelsSql[] = R"(
 SELECT enumtypid, enumlabel FROM pg_catalog.pg_enum
 WHERE enumtypid = ANY ($1::pg_catalog.oid[]) ORDER BY enumtypid, enumsortorder)";
 
-// Only keys that ON CONFLICT can name: valid, immediate, of whole columns and all rows.
+// Only keys that ON CONFLICT can name: valid, immediate, of whole columns and all rows. An index
+// may have another collation than its column: the last column tells those that take different texts
+// for equal.
 constexpr char kKeysSql[] = R"(
-SELECT indisprimary, indkey, indnkeyatts FROM pg_catalog.pg_index
-WHERE indrelid = $1::pg_catalog.oid AND indisunique AND indisvalid AND indimmediate
-  AND indpred IS NULL AND indexprs IS NULL
-ORDER BY indisprimary DESC, indexrelid)";
+SELECT i.indisprimary, i.indkey, i.indnkeyatts,
+       (SELECT pg_catalog.string_agg(k.attnum::pg_catalog.text, ' ')
+        FROM ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]),
+                        pg_catalog.unnest(i.indcollation::pg_catalog.oid[])) AS k (attnum, oid)
+        JOIN pg_catalog.pg_collation l ON l.oid = k.oid
+        WHERE NOT l.collisdeterministic)
+FROM pg_catalog.pg_index i
+WHERE i.indrelid = $1::pg_catalog.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY i.indisprimary DESC, i.indexrelid)";
 
 template <typename T>
 T Number(std::string_view text) {
@@ -186,7 +194,11 @@ class Describer {
     if (absl::Status status = Query(kKeysSql, oid_, &result); !status.ok()) return status;
     std::set<std::set<uint16_t>> seen;  // two indexes over the same columns are one key
     for (int row = 0; row < RowCount(result); ++row) {
-      std::vector<uint16_t> key = KeyColumns(CellText(result, row, 1), CellText(result, row, 2));
+      for (const uint16_t index : ColumnsAt(CellText(result, row, 3))) {
+        columns_[index].key_is_bytes = false;
+      }
+      std::vector<uint16_t> key = ColumnsAt(CellText(result, row, 1));
+      key.resize(std::min(key.size(), Number<size_t>(CellText(result, row, 2))));
       if (!seen.insert(std::set<uint16_t>(key.begin(), key.end())).second) continue;
       if (CellText(result, row, 0) == "t") primary_key_ = key;
       unique_keys_.push_back(std::move(key));
@@ -194,14 +206,12 @@ class Describer {
     return absl::OkStatus();
   }
 
-  // `attnums` are the index's columns, the first `count` of them its key.
-  std::vector<uint16_t> KeyColumns(std::string_view attnums, std::string_view count) const {
-    std::vector<uint16_t> key;
-    for (const absl::string_view attnum : absl::StrSplit(AsAbsl(attnums), ' ')) {
-      if (key.size() == Number<size_t>(count)) break;
-      key.push_back(index_of_.at(Number<int>(AsStd(attnum))));
+  std::vector<uint16_t> ColumnsAt(std::string_view attnums) const {
+    std::vector<uint16_t> columns;
+    for (const absl::string_view attnum : absl::StrSplit(AsAbsl(attnums), ' ', absl::SkipEmpty())) {
+      columns.push_back(index_of_.at(Number<int>(AsStd(attnum))));
     }
-    return key;
+    return columns;
   }
 
   Connection& connection_;

@@ -159,6 +159,32 @@ TEST_CASE_METHOD(PostgresDescribeTest, "PostgreSQL: only keys that ON CONFLICT c
   CHECK(schema->unique_keys() == std::vector<std::vector<uint16_t>>{{1, 0}, {4}});
 }
 
+TEST_CASE_METHOD(PostgresDescribeTest,
+                 "PostgreSQL: a unique index that takes different texts for equal forbids merging",
+                 "[postgresql]") {
+  db().Execute("DROP COLLATION IF EXISTS contract_ignores_case");
+  db().Execute(
+      "CREATE COLLATION contract_ignores_case (provider = icu, locale = 'und-u-ks-level2', "
+      "deterministic = false)");
+  const std::string table = NewTable("id BIGINT, v TEXT COLLATE \"C\" NOT NULL");
+  db().Execute(
+      absl::StrCat("CREATE UNIQUE INDEX ON ", table, " (v COLLATE contract_ignores_case)"));
+  WriteRule rule;
+  rule.conflict = Conflict::kUpdate;
+  rule.key = {"v"};
+  const auto schema = Describe(table, rule);
+  CHECK_FALSE(schema->column(1).key_is_bytes);
+  CHECK_FALSE(schema->CanCoalesce());
+  MustWrite(schema, {{{"id", Value::Int(1)}, {"v", Value::Text("a")}}});
+  MustWrite(schema, {{{"id", Value::Int(2)}, {"v", Value::Text("a")}},
+                     {{"id", Value::Int(3)}, {"v", Value::Text("B")}},
+                     {{"id", Value::Int(4)}, {"v", Value::Text("A")}}});
+  CHECK(Rows(table, "id, v") == std::vector<std::string>{"3|B", "4|a"});
+  db().Execute(absl::StrCat("CREATE UNIQUE INDEX ON ", table, " (v)"));
+  CHECK_FALSE(Describe(table, rule)->CanCoalesce());
+  db().Execute(absl::StrCat("DROP TABLE ", table, "; DROP COLLATION contract_ignores_case"));
+}
+
 TEST_CASE_METHOD(PostgresDescribeTest, "PostgreSQL: columns that were dropped leave no trace",
                  "[postgresql]") {
   const std::string table = NewTable("gone INT, id BIGINT, v INT, PRIMARY KEY (v)");
