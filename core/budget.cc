@@ -58,16 +58,17 @@ uint64_t Budget::ReserveWhenFree(uint64_t bytes, Callback callback) {
 }
 
 bool Budget::Cancel(uint64_t ticket) {
-  Callback dropped;  // destroyed without the lock
+  Callback cancelled;  // called without the lock
   {
     MutexLock lock(mutex_);
     const auto found = std::find_if(waiters_.begin(), waiters_.end(),
                                     [&](const Waiter& waiter) { return waiter.ticket == ticket; });
     if (found == waiters_.end()) return false;
-    dropped = std::move(found->callback);
+    cancelled = std::move(found->callback);
     waiters_.erase(found);
   }
   GrantWaiters();  // those behind it may fit
+  cancelled(Reservation());
   return true;
 }
 

@@ -47,10 +47,10 @@ class Budget {
   // Grants what must be had, even past the limit: for rows that are read back to be written.
   Reservation Take(uint64_t bytes);
   // Calls back once, in order of arrival: at once, or from the thread that gives bytes back; with a
-  // reservation that is not held after Close. Returns a ticket for Cancel, 0 when it called at
-  // once.
+  // reservation that is not held after Close or Cancel. Returns a ticket for Cancel, 0 when it
+  // called at once.
   uint64_t ReserveWhenFree(uint64_t bytes, Callback callback);
-  // True when the callback was taken back and will not be called.
+  // Calls back at once, with a reservation that is not held. False: it was called already.
   bool Cancel(uint64_t ticket);
   // Lets everybody who waits go, now and later.
   void Close();

@@ -111,9 +111,9 @@ class Intake {
       return;
     }
     const uint64_t bytes = intake->request_.size_bytes;
-    Budget& budget = intake->budget_;
-    if (!intake->request_.waits_for_memory) {
-      std::optional<Budget::Reservation> memory = budget.TryReserve(bytes);
+    const std::shared_ptr<MemoryWait> wait = intake->request_.memory_wait;
+    if (wait == nullptr) {
+      std::optional<Budget::Reservation> memory = intake->budget_.TryReserve(bytes);
       if (memory.has_value()) {
         intake->memory_ = *std::move(memory);
         Decode(std::move(intake));
@@ -123,9 +123,9 @@ class Intake {
       }
       return;
     }
-    budget.ReserveWhenFree(bytes, [intake = std::move(intake)](Budget::Reservation memory) mutable {
+    wait->Begin(bytes, [intake = std::move(intake)](Budget::Reservation memory) mutable {
       if (!memory.held()) {
-        intake->Refuse(absl::UnavailableError("the daemon is stopping"));
+        intake->Refuse(absl::UnavailableError("the daemon is stopping, or the client is gone"));
         return;
       }
       intake->memory_ = std::move(memory);

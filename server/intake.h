@@ -12,6 +12,7 @@
 #include "core/receipt.h"
 #include "core/rejection.h"
 #include "server/decode/row_source.h"
+#include "server/memory_wait.h"
 
 namespace batchsql {
 
@@ -40,8 +41,8 @@ struct IntakeRequest {
   std::unique_ptr<RowSource> rows;
   std::shared_ptr<const void> buffer;  // what `rows` reads from
   uint64_t size_bytes = 0;             // of that
-  // True: wait for memory, for callers that can stop reading. False: RESOURCE_EXHAUSTED.
-  bool waits_for_memory = false;
+  // Waits for memory, for callers that can stop reading. Null: RESOURCE_EXHAUSTED.
+  std::shared_ptr<MemoryWait> memory_wait;
 };
 
 // The level that a request is answered at: as asked, or by default JOURNAL, or DATABASE for a table

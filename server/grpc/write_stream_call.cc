@@ -25,7 +25,11 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
  public:
   WriteStreamCall(Ingestor& ingestor, const LiveLimits& limits, GrpcMetrics& metrics,
                   OpenStreams& streams)
-      : ingestor_(ingestor), limits_(limits), metrics_(metrics), streams_(streams) {}
+      : ingestor_(ingestor),
+        limits_(limits),
+        metrics_(metrics),
+        streams_(streams),
+        memory_wait_(std::make_shared<MemoryWait>(ingestor.budget())) {}
 
   void Begin() {
     self_ = shared_from_this();
@@ -61,6 +65,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       broken_ = true;
     }
     EndOfRequests(absl::CancelledError("the stream was cancelled"));
+    memory_wait_->End();
   }
 
   void OnDone() override {
@@ -189,7 +194,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     intake.rows = std::move(received.request.rows);
     intake.buffer = std::move(received.buffer);
     intake.size_bytes = size;
-    intake.waits_for_memory = true;
+    intake.memory_wait = memory_wait_;
     {
       MutexLock lock(mutex_);
       progress_->Begin(number);
@@ -278,6 +283,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   const LiveLimits& limits_;
   GrpcMetrics& metrics_;
   OpenStreams& streams_;
+  const std::shared_ptr<MemoryWait> memory_wait_;
   uint64_t number_in_streams_ = 0;
   std::shared_ptr<WriteStreamCall> self_;
 

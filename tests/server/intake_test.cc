@@ -39,12 +39,12 @@ class IntakeTest : public PipelineTest {
 
   // Starts a request; its receipt is told to `answers` under its name.
   void Take(const std::string& request, std::vector<TestRow> rows, uint64_t bytes = 100,
-            bool waits = false) {
+            std::shared_ptr<MemoryWait> wait = nullptr) {
     IntakeRequest intake;
     intake.pipeline = pipeline.get();
     intake.rows = std::make_unique<RowsInMemory>(std::move(rows));
     intake.size_bytes = bytes;
-    intake.waits_for_memory = waits;
+    intake.memory_wait = std::move(wait);
     Start(request, std::move(intake));
   }
   void Start(const std::string& request, IntakeRequest intake) {
@@ -144,8 +144,8 @@ TEST_CASE_METHOD(IntakeTest, "Without memory a request is refused at once, or wa
   auto held = budget.TryReserve(10'000);
   Take("refused", Ids(1, 10));
   CHECK(AwaitTaken("refused").status().code() == StatusCode::kResourceExhausted);
-  Take("waits", Ids(1, 10), 100, /*waits=*/true);
-  Take("waits too", Ids(11, 10), 100, /*waits=*/true);
+  Take("waits", Ids(1, 10), 100, std::make_shared<MemoryWait>(budget));
+  Take("waits too", Ids(11, 10), 100, std::make_shared<MemoryWait>(budget));
   CHECK_FALSE(WasTaken("waits"));
   held->Release();
   CHECK(AwaitTaken("waits").ok());
@@ -159,7 +159,9 @@ TEST_CASE_METHOD(IntakeTest, "Many that wait are decoded one after the other, ea
   auto held = budget.TryReserve(10'000);
   // Each asks for all there is, and gives back most of it once its rows are built: the next is let
   // in, on the same thread, before this one is queued.
-  for (int64_t i = 0; i < 50; ++i) Take(std::to_string(i), Ids(i * 2, 2), 10'000, /*waits=*/true);
+  for (int64_t i = 0; i < 50; ++i) {
+    Take(std::to_string(i), Ids(i * 2, 2), 10'000, std::make_shared<MemoryWait>(budget));
+  }
   held->Release();
   pipeline->Drain(clock.Now() + std::chrono::seconds(10));
   std::map<std::string, int> written;
@@ -172,10 +174,24 @@ TEST_CASE_METHOD(IntakeTest, "Many that wait are decoded one after the other, ea
   for (const auto& [row, times] : written) CHECK(times == 1);
 }
 
+TEST_CASE_METHOD(IntakeTest, "Who is gone no longer waits for memory, nor does what it sent") {
+  MakeAndOpen();
+  auto held = budget.TryReserve(10'000);
+  const auto wait = std::make_shared<MemoryWait>(budget);
+  Take("a", Ids(1, 1), 100, wait);
+  CHECK_FALSE(WasTaken("a"));
+  wait->End();
+  CHECK(AwaitTaken("a").status().code() == StatusCode::kUnavailable);
+  Take("b", Ids(2, 1), 100, wait);
+  CHECK(AwaitTaken("b").status().code() == StatusCode::kUnavailable);
+  held->Release();
+  CHECK(budget.used_bytes() == 0);
+}
+
 TEST_CASE_METHOD(IntakeTest, "Who waits for memory when the daemon stops is told so") {
   MakeAndOpen();
   auto held = budget.TryReserve(10'000);
-  Take("a", Ids(1, 1), 100, /*waits=*/true);
+  Take("a", Ids(1, 1), 100, std::make_shared<MemoryWait>(budget));
   budget.Close();
   CHECK(AwaitTaken("a").status().code() == StatusCode::kUnavailable);
 }
