@@ -25,7 +25,10 @@ void AppendBigEndian(uint64_t value, std::string* out) {
 class Keys {
  public:
   Keys(const TableSchema& schema, absl::Span<const RowBlock* const> blocks) : schema_(schema) {
-    for (uint32_t block = 0; block < blocks.size(); ++block) ReadBlock(*blocks[block], block);
+    // A request whose rows were all refused has a block without columns.
+    for (uint32_t block = 0; block < blocks.size(); ++block) {
+      if (blocks[block]->rows() > 0) ReadBlock(*blocks[block], block);
+    }
     if (whole_) strictly_ascending_ = CheckAscending();
   }
 

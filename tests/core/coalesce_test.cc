@@ -53,6 +53,19 @@ TEST_CASE("Under replace the last row of a key stays") {
   CHECK(out.result.originals.at({1, 0}) == std::vector<RowRef>{{0, 0}, {1, 0}});
 }
 
+TEST_CASE("Blocks without rows leave the others' rows coalesced") {
+  const TableSchema schema = TestTableAB(Conflict::kReplace);
+  const RowBlock rows = BuildBlock(schema, {{{"id", I(2)}}, {{"id", I(1)}}, {{"id", I(2)}}});
+  const RowBlock empty;
+  for (const std::vector<const RowBlock*>& blocks :
+       {std::vector<const RowBlock*>{&rows, &empty}, {&empty, &rows}}) {
+    const Coalesced out = Run(schema, blocks);
+    CHECK_FALSE(out.result.unsortable);
+    CHECK(out.rows == Strings{"id=1", "id=2"});
+    CHECK(out.result.absorbed == 1);
+  }
+}
+
 TEST_CASE("Under update the rows of a key are merged, each column's last cell wins") {
   const TableSchema schema = TestTableAB(Conflict::kUpdate);
   const RowBlock block = BuildBlock(schema, {{{"id", I(1)}, {"a", I(1)}},
