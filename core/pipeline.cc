@@ -44,6 +44,7 @@ Pipeline::Pipeline(Options options, Target* target, PipelineMetrics* metrics, Cl
     batcher_.SetLimits(tuner_->rows_max(), tuner_->linger());
   }
   if (!journal.ok()) {
+    ledger_file_.reset();  // it has counts that were not read: nothing may be saved over them
     StopFor(journal.status(), KindOfFileError(journal.status()));
     return;
   }

@@ -63,6 +63,22 @@ TEST_CASE_METHOD(PipelineLedgerTest, "Counts outlive a restart") {
   CHECK(pipeline->ended_last_hour() == EndedRows::Counts{14, 1});
 }
 
+TEST_CASE_METHOD(PipelineLedgerTest,
+                 "A pipeline that cannot be opened saves nothing over its counts") {
+  StartAndOpen();
+  SubmitNumbered("a", 1, 1, 10);
+  const IntakeTotals before = MustAudit().intake;
+  Stop();
+  auto ledger = *LedgerFile::Open(&journal_disk, "data/journal");
+  pipeline = std::make_unique<Pipeline>(options, target.get(), pipeline_metrics, &clock, &budget,
+                                        absl::DataLossError("the letters are damaged"), nullptr,
+                                        std::move(ledger));
+  pipeline->SaveLedger();
+  Stop();
+  StartAndOpen();
+  CHECK(MustAudit().intake == before);
+}
+
 TEST_CASE_METHOD(PipelineLedgerTest, "A kill costs no count of what the journal holds") {
   const bool saved = GENERATE(false, true);
   StartAndOpen();
