@@ -31,10 +31,12 @@ absl::StatusOr<LetterStore::Kept> KeptOf(const LetterRow& row) {
 
 }  // namespace
 
-TargetLetters::~TargetLetters() {
+void TargetLetters::Close() {
   MutexLock lock(mutex_);
-  budget_->Release(totals_.bytes);
+  closed_ = true;
+  budget_->Release(std::exchange(totals_.bytes, 0));
   for (const auto& [attempt, pending] : pending_) budget_->Release(pending.added.bytes);
+  pending_.clear();
 }
 
 absl::Status TargetLetters::Keep(uint64_t attempt, std::vector<DeadLetter> letters) {
@@ -46,9 +48,9 @@ absl::Status TargetLetters::Keep(uint64_t attempt, std::vector<DeadLetter> lette
     rows.push_back(RowOf(letter));
     bytes += rows.back().bytes();
   }
-  const bool fits = budget_->TryReserve(bytes);
   MutexLock lock(mutex_);
-  if (!fits) {
+  if (closed_) return absl::UnavailableError("the pipeline has ended");
+  if (!budget_->TryReserve(bytes)) {
     short_ = true;
     return absl::ResourceExhaustedError("limits.letters_bytes_max is used up");
   }
@@ -158,6 +160,7 @@ void TargetLetters::Adopt(const std::vector<LetterCount>& counts) {
       totals.live_by_reason[count.reason] += count.count;
     }
   }
+  if (closed_) totals.bytes = 0;
   budget_->Add(totals.bytes);
   budget_->Release(totals_.bytes);
   totals_ = std::move(totals);

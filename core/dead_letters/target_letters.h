@@ -21,7 +21,7 @@ class TargetLetters : public LetterStore {
   // `budget` and `target` outlive it.
   TargetLetters(Target* target, const Uuid& pipeline, DiskBudget* budget)
       : target_(target), pipeline_(pipeline), budget_(budget) {}
-  ~TargetLetters() override;
+  ~TargetLetters() override { TargetLetters::Close(); }
 
   absl::Status Keep(uint64_t attempt, std::vector<DeadLetter> letters) override;
   // Never fails: what is committed is in the target.
@@ -42,6 +42,8 @@ class TargetLetters : public LetterStore {
   }
   absl::StatusOr<uint64_t> Purge(const LetterSelection& selection) override;
   Totals totals() const override;
+  // Gives its share of the budget back, to whoever loads the letters next; takes none any more.
+  void Close() override;
 
   bool in_target() const override { return true; }
   absl::Status Load(Executor& executor) override;
@@ -68,7 +70,8 @@ class TargetLetters : public LetterStore {
   std::map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);  // by attempt
   uint64_t attempts_ ABSL_GUARDED_BY(mutex_) = 0;  // that had anything to change, ever
   bool stale_ ABSL_GUARDED_BY(mutex_) = false;     // totals_ is to be counted again
-  bool short_ ABSL_GUARDED_BY(mutex_) = false;     // the budget was used up
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool short_ ABSL_GUARDED_BY(mutex_) = false;  // the budget was used up
 };
 
 }  // namespace batchsql

@@ -148,6 +148,22 @@ TEST_CASE_METHOD(TargetLettersTest, "A new process finds the letters and their b
   CHECK(space->budget().used_bytes() == 0);
 }
 
+TEST_CASE_METHOD(TargetLettersTest, "A pipeline that was replaced leaves the budget to the next") {
+  StartWithLetter();
+  const uint64_t bytes = space->budget().used_bytes();
+  const std::unique_ptr<Pipeline> replaced = std::move(pipeline);
+  replaced->Drain(clock.Now());
+  CHECK(space->budget().used_bytes() == 0);
+  pipeline = std::make_unique<Pipeline>(
+      options, target.get(), pipeline_metrics, &clock, &budget, nullptr,
+      std::make_unique<TargetLetters>(target.get(), options.id, &space->budget()));
+  REQUIRE(Open().ok());
+  CHECK(space->budget().used_bytes() == bytes);
+  REQUIRE(replaced->letters()->List({}).ok());  // whoever still has it
+  CHECK(replaced->letters()->totals().live == 1);
+  CHECK(space->budget().used_bytes() == bytes);
+}
+
 TEST_CASE_METHOD(TargetLettersTest, "Letters in the target pause where the budget is used up") {
   letters_bytes_max = 700;
   StartAndOpen();
