@@ -9,7 +9,8 @@ namespace {
 
 constexpr int64_t kIntegerDigitsMax = 131'072;
 constexpr int64_t kFractionDigitsMax = 16'383;
-constexpr int64_t kExponentMax = 200'000;
+// Beyond it no number of digits brings a number back into range: no text has so many.
+constexpr int64_t kExponentMax = 1'000'000'000'000;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 

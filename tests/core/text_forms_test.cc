@@ -199,6 +199,20 @@ TEST_CASE("Decimals lose zeros, signs and exponents that mean nothing") {
   CHECK(Canonical("0.00100e+3") == "1");
 }
 
+TEST_CASE("An exponent is taken whole, however many digits it is to make up for") {
+  for (const size_t zeros : {size_t{1'000}, size_t{199'999}, size_t{200'010}, size_t{1'000'000}}) {
+    const std::string exponent = std::to_string(zeros);
+    CHECK(Canonical("1" + std::string(zeros, '0') + "e-" + exponent) == "1");
+    CHECK(Canonical("0." + std::string(zeros - 1, '0') + "1e" + exponent) == "1");
+    CHECK(Canonical("-12" + std::string(zeros, '0') + "e-" + exponent, 3, 1) == "-12");
+  }
+  for (const char* exponent :
+       {"200010", "1000000000000", "9223372036854775807", "99999999999999999999999999"}) {
+    CHECK(Canonical(std::string("1e") + exponent) == "out_of_range");
+    CHECK(Canonical(std::string("1e-") + exponent) == "inexact");
+  }
+}
+
 TEST_CASE("Decimals keep 38 digits") {
   const std::string digits = "12345678901234567890123456789012345678";
   CHECK(Canonical(digits, 38, 0) == digits);
