@@ -20,6 +20,16 @@ void EndedRows::Add(uint64_t minute, const Counts& counts) {
   bucket.counts += counts;
 }
 
+void EndedRows::SetNow(uint64_t minute) {
+  Counts later;
+  for (Bucket& bucket : buckets_) {
+    if (bucket.minute <= minute) continue;
+    later += bucket.counts;
+    bucket = {};
+  }
+  if (later != Counts()) Add(minute, later);
+}
+
 void EndedRows::Forgive(uint64_t minute) {
   for (const uint64_t counted : {minute, minute + 1}) {
     Bucket& bucket = buckets_[counted % kMinutes];

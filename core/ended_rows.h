@@ -21,6 +21,8 @@ class EndedRows {
   };
 
   void Add(uint64_t minute, const Counts& counts);
+  // It is this minute now: what a clock that was set back meanwhile dated later ended just before.
+  void SetNow(uint64_t minute);
   // A row that was refused then was written again: it no longer tells of anything. (It was counted
   // when its flush had committed, which may have been a minute later.)
   void Forgive(uint64_t minute);

@@ -53,12 +53,20 @@ void Pipeline::AdoptTotals(bool is_first) {
 }
 
 void Pipeline::CountEnded(uint64_t committed, uint64_t others) {
-  ended_.Add(NowMinute(), {committed, others});
+  const uint64_t now = NowMinute();
+  ended_.SetNow(now);
+  ended_.Add(now, {committed, others});
 }
 
 EndedRows::Counts Pipeline::ended_last_hour() const {
-  MutexLock lock(mutex_);
-  return ended_.Sum(NowMinute());
+  EndedRows ended;
+  {
+    MutexLock lock(mutex_);
+    ended = ended_;
+  }
+  const uint64_t now = NowMinute();
+  ended.SetNow(now);
+  return ended.Sum(now);
 }
 
 // When the rows of those letters were refused that are live now.

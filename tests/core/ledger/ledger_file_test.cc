@@ -154,6 +154,23 @@ TEST_CASE("The rows of an hour are those of sixty minutes, but for letters that 
   CHECK(rows.Sum(160).IntegrityRate() == Approx(101.0 / 102));
 }
 
+TEST_CASE(
+    "Rows that a clock which was set back dated later are not lost, nor are those after them") {
+  EndedRows rows;
+  rows.Add(1000, {5, 5});
+  rows.Add(1060, {10, 1});  // in the place of minute 1000
+  rows.Add(1061, {20, 2});
+  rows.SetNow(1061);
+  CHECK(rows.Sum(1061) == EndedRows::Counts{30, 3});
+  for (const uint64_t now : {uint64_t{880}, uint64_t{881}}) {
+    rows.SetNow(now);
+    rows.Add(now, {1, 1});
+  }
+  CHECK(rows.Sum(881) == EndedRows::Counts{32, 5});
+  CHECK(rows.Sum(1061) == EndedRows::Counts{0, 0});
+  CHECK(rows.Sum(940) == EndedRows::Counts{1, 1});
+}
+
 TEST_CASE("A refused row that was counted a minute later is forgiven, and a later one is not") {
   EndedRows rows;
   rows.Add(101, {0, 1});
