@@ -169,6 +169,9 @@ class Pipeline {
   // pipeline. UNAVAILABLE: the target cannot be asked, and no journal knows the producer.
   void OpenSession(const std::string& producer_id, SessionCallback callback);
 
+  // Once for each session, when its stream has ended and no request of it is on its way to Submit.
+  void CloseSession(const std::string& producer_id);
+
   // Whether LookUp must come before FindRepeated; never for a stream's request. LookUp calls back
   // as OpenSession.
   bool MustLookUp(const QueuedBlock& request) const;
@@ -283,6 +286,11 @@ class Pipeline {
   };
   enum class AttemptResult : uint8_t { kAnswered, kAgain };
   struct Flush;
+  // A producer's streams. The newest fences the others, until all have ended.
+  struct Sessions {
+    uint64_t newest = 0;
+    uint32_t open = 0;
+  };
 
   void Recover(JournalState recovered);
   void RunFlusher();
@@ -478,7 +486,7 @@ class Pipeline {
   CommitWaiters unsynced_repeats_ ABSL_GUARDED_BY(mutex_);  // of requests that are being synced
   Producers producers_ ABSL_GUARDED_BY(mutex_);
   TargetProducers target_producers_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, uint64_t> sessions_ ABSL_GUARDED_BY(mutex_);  // the newest
+  absl::flat_hash_map<std::string, Sessions> sessions_ ABSL_GUARDED_BY(mutex_);  // by producer
   uint64_t next_session_ ABSL_GUARDED_BY(mutex_) = 1;
   std::optional<TimePoint> expire_at_ ABSL_GUARDED_BY(mutex_);  // when silent ones are looked for
   JournalExtent extent_ ABSL_GUARDED_BY(mutex_);               // its LSNs are set when it is needed

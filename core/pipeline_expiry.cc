@@ -35,7 +35,6 @@ bool Pipeline::IsSettled(const Producers::Summary& producer) const {
 // order.
 void Pipeline::Forget(const std::string& producer_id) {
   producers_.Forget(producer_id);
-  sessions_.erase(producer_id);
   if (journal_ != nullptr) journal_->AppendForget(producer_id).IgnoreError();  // else brought back
 }
 

@@ -55,7 +55,7 @@ absl::StatusOr<const RequestAnswer*> Pipeline::FindOriginal(const QueuedBlock& r
   if (!IsNumbered(answer)) return nullptr;
   if (request.session != 0) {
     const auto newest = sessions_.find(answer.producer_id);
-    if (newest != sessions_.end() && newest->second != request.session) {
+    if (newest != sessions_.end() && newest->second.newest != request.session) {
       return absl::AbortedError("a newer stream of this producer was opened");
     }
   }

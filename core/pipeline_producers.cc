@@ -42,9 +42,17 @@ void Pipeline::OpenSession(const std::string& producer_id, SessionCallback callb
 Pipeline::Session Pipeline::NewSession(const std::string& producer_id) {
   MutexLock lock(mutex_);
   const uint64_t id = next_session_++;
-  sessions_[producer_id] = id;
+  Sessions& sessions = sessions_[producer_id];
+  sessions.newest = id;
+  ++sessions.open;
   const uint64_t committed = target_producers_.position(producer_id).value_or(0);
   return {id, std::max(producers_.last_sequence(producer_id), committed), committed};
+}
+
+void Pipeline::CloseSession(const std::string& producer_id) {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(producer_id);
+  if (found != sessions_.end() && --found->second.open == 0) sessions_.erase(found);
 }
 
 void Pipeline::LookUp(const std::string& producer_id, LookUpCallback callback) {

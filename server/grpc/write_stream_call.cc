@@ -71,6 +71,11 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   void OnDone() override {
     streams_.Remove(number_in_streams_);
     metrics_.streams.Decrement();
+    {
+      MutexLock lock(mutex_);
+      done_ = true;
+    }
+    CloseSession();
     const std::shared_ptr<WriteStreamCall> last_use = std::move(self_);
   }
 
@@ -122,6 +127,10 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       Opened(Pipeline::Session{}, std::move(first), size);
       return;
     }
+    {
+      MutexLock lock(mutex_);
+      underway_ = true;
+    }
     opening_->pipeline->OpenSession(
         opening_->producer_id, [self = shared_from_this(), first = std::move(first),
                                 size](const absl::StatusOr<Pipeline::Session>& session) mutable {
@@ -136,19 +145,47 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       return;
     }
     opening_->session = session->id;
+    bool ended;
     {
       MutexLock lock(mutex_);
-      if (ended_) return;
+      session_open_ = session->id != 0;
+      ended = ended_;
+    }
+    if (ended) {
+      NothingUnderway();
+      return;
+    }
+    {
+      MutexLock lock(mutex_);
       progress_.emplace(opening_->level, opening_->pipeline->has_journal(), session->last_sequence,
                         session->committed_sequence);
       greet_ = true;
     }
     WriteOrFinish();
     if (first.request.rows == nullptr) {
+      NothingUnderway();
       ReadNext();
     } else if (absl::Status status = Take(std::move(first), size); !status.ok()) {
+      NothingUnderway();
       EndOfRequests(status);
     }
+  }
+
+  void NothingUnderway() {
+    {
+      MutexLock lock(mutex_);
+      underway_ = false;
+    }
+    CloseSession();
+  }
+
+  // When the stream is over, and nothing that it asked of the pipeline is still to come.
+  void CloseSession() {
+    {
+      MutexLock lock(mutex_);
+      if (!done_ || underway_ || !std::exchange(session_open_, false)) return;
+    }
+    opening_->pipeline->CloseSession(opening_->producer_id);
   }
 
   absl::Status CheckSame(const DecodedRequest& request) {
@@ -197,6 +234,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
     intake.memory_wait = memory_wait_;
     {
       MutexLock lock(mutex_);
+      underway_ = true;
       progress_->Begin(number);
     }
     const auto self = shared_from_this();
@@ -229,6 +267,7 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       MutexLock lock(mutex_);
       progress_->Taken(number, std::move(result));
     }
+    NothingUnderway();
     if (!ok) {
       EndOfRequests(status);
       return;
@@ -300,6 +339,9 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // the client is gone
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;          // gRPC calls no more
+  bool underway_ ABSL_GUARDED_BY(mutex_) = false;      // a session or a request is asked for
+  bool session_open_ ABSL_GUARDED_BY(mutex_) = false;  // of a producer
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 };
 

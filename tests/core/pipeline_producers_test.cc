@@ -249,6 +249,18 @@ TEST_CASE_METHOD(ProducersTest,
   CHECK(OpenSession("p")->last_sequence == 9);
 }
 
+TEST_CASE_METHOD(ProducersTest, "A fence stands until the last of a producer's streams has ended") {
+  MakeAndOpen();
+  const absl::StatusOr<Session> first = OpenSession("p");
+  const absl::StatusOr<Session> second = OpenSession("p");
+  REQUIRE(second.ok());
+  pipeline->CloseSession("p");  // the second's
+  CHECK(pipeline->Submit(Numbered("p", 1, first->id)).status().code() == StatusCode::kAborted);
+  pipeline->CloseSession("p");
+  CHECK(pipeline->Submit(Numbered("p", 1, first->id)).ok());  // nothing is known of either
+  answers.Await("p1");
+}
+
 TEST_CASE_METHOD(ProducersTest, "Without the database and a journal nobody knows where they are") {
   MakeAndOpen();
   database.SetProducersStatus(absl::UnavailableError("connection refused"));
