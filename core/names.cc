@@ -10,6 +10,11 @@
 
 namespace batchsql {
 
+absl::Status ColumnNameTooLong() {
+  return absl::InvalidArgumentError(
+      absl::StrCat("a column's name is longer than ", kColumnNameBytesMax, " bytes"));
+}
+
 std::string_view ConflictName(Conflict conflict) {
   switch (conflict) {
     case Conflict::kInsert:

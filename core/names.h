@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace batchsql {
@@ -13,6 +15,11 @@ using Lsn = uint64_t;
 
 // When a request is answered (docs/architecture.md, "Acknowledgements").
 enum class AckLevel : uint8_t { kMemory = 1, kJournal = 2, kDatabase = 3 };
+
+// Of a column's name in a request: no database takes a longer one, but SQLite, which takes any.
+inline constexpr size_t kColumnNameBytesMax = 255;
+// INVALID_ARGUMENT, without the name.
+absl::Status ColumnNameTooLong();
 
 // What happens to a row whose key is in the table already.
 enum class Conflict : uint8_t { kInsert, kIgnore, kUpdate, kReplace };

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/cell_check.h"
 #include "core/limit_error.h"
+#include "core/names.h"
 #include "core/strings.h"
 #include "core/utf8.h"
 
@@ -17,6 +18,8 @@ namespace {
 constexpr size_t kCellBytesMax = sizeof(uint64_t) + 1;
 // Scratch of one column above this is given back after the request that needed it.
 constexpr size_t kScratchBytesMax = size_t{16} << 20;
+// Of a column's type, in what a refused row is told: an enum's names all its values.
+constexpr size_t kTypeBytesMax = 64;
 
 size_t Align8(size_t size) { return (size + 7) & ~size_t{7}; }
 
@@ -130,10 +133,13 @@ absl::StatusOr<uint32_t> RowBlockBuilder::BindColumn(std::string_view name, uint
     return LimitPassed(
         absl::StrCat("the request names more than limits.columns_max = ", columns_max, " columns"));
   }
+  const int schema_index = schema_->FindColumn(name);
+  // Each row that it refuses will tell its name.
+  if (schema_index < 0 && name.size() > kColumnNameBytesMax) return ColumnNameTooLong();
   if (bound_ == cells_.size()) cells_.emplace_back();
   Cells& cells = cells_[bound_];
   cells.name = name;
-  cells.schema_index = schema_->FindColumn(name);
+  cells.schema_index = schema_index;
   if (cells.schema_index >= 0) {
     bound_of_schema_[static_cast<size_t>(cells.schema_index)] = static_cast<int>(bound_);
     if (std::find(required_.begin(), required_.end(), cells.schema_index) != required_.end()) {
@@ -257,8 +263,10 @@ void RowBlockBuilder::Reject(uint32_t row, const Cells& cells, RejectReason reas
   }
   const std::string_view type =
       column.native_type.empty() ? ColumnTypeName(column.type) : column.native_type;
-  RejectNamed(row, cells.name, reason,
-              absl::StrCat("column takes ", AsAbsl(type), ", got ", AsAbsl(ValueKindName(kind))));
+  RejectNamed(
+      row, cells.name, reason,
+      absl::StrCat("column takes ", AsAbsl(ClipUtf8(type, kTypeBytesMax)),
+                   type.size() > kTypeBytesMax ? "…" : "", ", got ", AsAbsl(ValueKindName(kind))));
 }
 
 // The first fault of a row is the one that is told.
@@ -267,7 +275,8 @@ void RowBlockBuilder::RejectNamed(uint32_t row, std::string_view field, RejectRe
   if (row_refused_.size() <= row) row_refused_.resize(row + 1, 0);
   if (row_refused_[row] != 0) return;
   row_refused_[row] = 1;
-  rejected_.push_back({row, std::string(field), reason, std::move(detail)});
+  const std::string_view clipped = ClipUtf8(field, kColumnNameBytesMax);
+  rejected_.push_back({row, std::string(clipped), reason, std::move(detail)});
 }
 
 void RowBlockBuilder::AppendColumn(uint32_t column, const ColumnData& data, uint32_t rows) {

@@ -45,7 +45,8 @@ class RowBlockBuilder {
 
   // Index for Append of the column called `name`, bound now if it is new. An unknown name is bound
   // too: each row with a cell for it is refused. RESOURCE_EXHAUSTED when the request binds more
-  // than `columns_max`.
+  // than `columns_max`; INVALID_ARGUMENT (ColumnNameTooLong) for an unknown name that is longer
+  // than names are.
   absl::StatusOr<uint32_t> BindColumn(std::string_view name, uint32_t columns_max);
   uint32_t bound_columns() const { return bound_; }
   // The table's column behind a bound one; null when the table has no such column.

@@ -82,4 +82,10 @@ Utf8Facts InspectUtf8(std::string_view text) {
   return facts;
 }
 
+std::string_view ClipUtf8(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (static_cast<uint8_t>(text[bytes_max]) & 0xC0U) == 0x80U) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
 }  // namespace batchsql

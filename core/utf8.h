@@ -15,4 +15,7 @@ struct Utf8Facts {
 // taken eight bytes at a time.
 Utf8Facts InspectUtf8(std::string_view text);
 
+// As much of valid text as fits, in whole characters.
+std::string_view ClipUtf8(std::string_view text, size_t bytes_max);
+
 }  // namespace batchsql

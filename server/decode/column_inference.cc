@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/civil_time.h"
 #include "core/limit_error.h"
+#include "core/names.h"
 #include "core/strings.h"
 
 namespace batchsql {
@@ -71,6 +72,7 @@ absl::Status NamedTwice(std::string_view name) {
 }
 
 absl::StatusOr<size_t> ColumnInference::Add(std::string_view name) {
+  if (name.size() > kColumnNameBytesMax) return ColumnNameTooLong();
   const auto [found, is_new] = index_.try_emplace(AsAbsl(name), columns_.size());
   if (!is_new) return found->second;
   if (columns_.size() == columns_max_) {

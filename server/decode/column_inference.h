@@ -27,7 +27,7 @@ class ColumnInference {
   explicit ColumnInference(uint32_t columns_max) : columns_max_(columns_max) {}
 
   // Index of the column, in the order of first appearance. RESOURCE_EXHAUSTED (LimitPassed) for
-  // one more column than the limit.
+  // one more column than the limit; INVALID_ARGUMENT (ColumnNameTooLong).
   absl::StatusOr<size_t> Add(std::string_view name);
   size_t size() const { return columns_.size(); }
 

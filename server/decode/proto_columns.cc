@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/limit_error.h"
+#include "core/names.h"
 #include "core/strings.h"
 #include "core/utf8.h"
 #include "server/decode/column_inference.h"
@@ -246,6 +247,7 @@ absl::Status ReadColumns(std::string_view message, OnColumn on_column) {
     if (!InspectUtf8(column.name).valid) {
       return absl::InvalidArgumentError("a column's name is not valid UTF-8");
     }
+    if (column.name.size() > kColumnNameBytesMax) return ColumnNameTooLong();
     if (absl::Status status = on_column(column); !status.ok()) return status;
   }
   return columns > 0 ? absl::OkStatus() : absl::InvalidArgumentError("the request has no columns");

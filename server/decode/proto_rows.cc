@@ -6,6 +6,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "core/limit_error.h"
+#include "core/names.h"
 #include "core/strings.h"
 #include "core/utf8.h"
 #include "server/decode/column_inference.h"
@@ -38,6 +39,7 @@ absl::Status ReadRows(std::string_view message, const RequestLimits& limits, OnC
     if (!InspectUtf8(name).valid) {
       return absl::InvalidArgumentError("a column's name is not valid UTF-8");
     }
+    if (name.size() > kColumnNameBytesMax) return ColumnNameTooLong();
     if (absl::Status status = on_column(name); !status.ok()) return status;
   }
   uint32_t row = 0;

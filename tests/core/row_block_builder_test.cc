@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/limit_error.h"
+#include "core/names.h"
+#include "core/utf8.h"
 #include "tests/support/rows.h"
 
 namespace batchsql {
@@ -156,6 +158,31 @@ TEST_CASE("No more columns are bound than the limit says") {
   CHECK(builder.BindColumn("id", 2).ok());
   CHECK(IsLimitPassed(builder.BindColumn("t", 2).status()));
   CHECK(builder.has_unknown_column());
+}
+
+TEST_CASE("An unknown column's name that is longer than names are refuses the request") {
+  const TableSchema schema = TextTable();
+  RowBlockBuilder builder;
+  builder.Start(schema);
+  CHECK(builder.BindColumn(std::string(kColumnNameBytesMax, 'x'), 10).ok());
+  const absl::Status status =
+      builder.BindColumn(std::string(kColumnNameBytesMax + 1, 'x'), 10).status();
+  CHECK(absl::IsInvalidArgument(status));
+  CHECK(status.message().size() < 100);
+  CHECK(builder.bound_columns() == 1);
+}
+
+TEST_CASE("A refused row tells no more of the table than a name's length") {
+  std::string name(kColumnNameBytesMax - 1, 'x');
+  name += "é";  // its first byte would fit
+  Column mood = TestColumn(name, ColumnType::kInt64);
+  for (int i = 0; i < 1000; ++i) mood.native_type += "'ümlaut',";
+  const TableSchema schema = TestTable({mood});
+  const BuiltRows built = BuildRows(schema, {{{"id", I(1)}, {name, T("no")}}});
+  REQUIRE(built.rejected.size() == 1);
+  CHECK(built.rejected[0].field == name.substr(0, kColumnNameBytesMax - 1));
+  CHECK(built.rejected[0].detail.size() < 100);
+  CHECK(InspectUtf8(built.rejected[0].detail).valid);
 }
 
 TEST_CASE("Rows that are checked again keep the numbers of their request") {

@@ -363,6 +363,15 @@ TEST_CASE("Rows and columns are limited") {
   CHECK_FALSE(Decoded(R"({"i":1,"u":1,"f":1,"d":1})", JsonForm::kDocument, limits).status.ok());
 }
 
+TEST_CASE("A key has at most 255 bytes") {
+  for (const size_t bytes : {size_t{255}, size_t{256}}) {
+    const std::string body = "{\"" + std::string(bytes, 'x') + "\":1}";
+    const auto code = bytes == 255 ? absl::StatusCode::kOk : absl::StatusCode::kInvalidArgument;
+    CHECK(Decoded(body).status.code() == code);
+    CHECK(JsonRowSource(JsonForm::kDocument, body, {}).InferColumns().status().code() == code);
+  }
+}
+
 TEST_CASE("A body cut off anywhere is refused") {
   const std::string body =
       R"([{"i":-12,"s":"a\u00e9\"b","j":{"x":[1,null,{"y":true}]},"f":1.5e3},{"a":[1,2]}])";

@@ -281,6 +281,32 @@ TEST_CASE("Names that are not UTF-8 are INVALID_ARGUMENT") {
   CHECK_FALSE(DecodeWriteRequest("\x12\x01\xff", {}).ok());  // producer_id
 }
 
+TEST_CASE("A column's name has at most 255 bytes, in both forms, whatever the number of rows") {
+  for (const size_t bytes : {size_t{255}, size_t{256}, size_t{1} << 20}) {
+    const bool ok = bytes == 255;
+    v1::Rows rows;
+    rows.add_columns(std::string(bytes, 'x'));
+    rows.add_rows()->add_values()->set_bool_value(true);
+    CHECK((CodeOf(Request(rows)) == StatusCode::kOk) == ok);
+    CHECK(ProtoRows(rows.SerializeAsString(), {}).InferColumns().ok() == ok);
+
+    v1::Columns columns = OneColumn(1000);
+    columns.mutable_columns(0)->set_name(rows.columns(0));
+    for (int i = 0; i < 1000; ++i) columns.mutable_columns(0)->mutable_bools()->add_values(true);
+    const Decoded decoded = DecodeBytes(EveryTypeTable(), Request(columns));
+    CHECK(decoded.status.code() == (ok ? StatusCode::kOk : StatusCode::kInvalidArgument));
+    CHECK(decoded.status.message().size() < 100);
+    const auto inferred = ProtoColumns(columns.SerializeAsString(), {}).InferColumns();
+    CHECK(inferred.status().code() == (ok ? StatusCode::kOk : StatusCode::kInvalidArgument));
+  }
+}
+
+TEST_CASE("The message about a bad column does not repeat a long name") {
+  v1::Columns columns = OneColumn(1);
+  columns.mutable_columns(0)->set_name(std::string(1 << 20, 'x'));
+  CHECK(DecodeBytes(EveryTypeTable(), Request(columns)).status.message().size() < 100);
+}
+
 TEST_CASE("A producer's id has at most 255 bytes") {
   v1::WriteRequest request;
   request.set_producer_id(std::string(255, 'p'));
