@@ -11,6 +11,9 @@
 namespace batchsql {
 namespace {
 
+// The databases' largest BIGINT, which keeps positions.
+constexpr uint64_t kSequenceMax = INT64_MAX;
+
 // A request under way. Owned by whichever callback comes next.
 class Intake {
  public:
@@ -33,6 +36,11 @@ class Intake {
     if (as_replay && !intake->block_.replay) {
       intake->Refuse(absl::InvalidArgumentError(
           "producer_id begins with dlq:, which is kept for replayed dead letters"));
+      return;
+    }
+    if (intake->block_.answer.sequence > kSequenceMax) {
+      intake->Refuse(absl::InvalidArgumentError(
+          absl::StrCat("sequence ", intake->block_.answer.sequence, " is above 2^63 - 1")));
       return;
     }
     if (intake->IsNumbered() && intake->request_.pipeline->MustLookUp(intake->block_)) {

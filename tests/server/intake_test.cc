@@ -115,6 +115,17 @@ TEST_CASE_METHOD(IntakeTest, "A request whose rows are all refused never comes t
   CHECK(budget.used_bytes() == 0);
 }
 
+TEST_CASE_METHOD(IntakeTest, "A sequence that no database can keep is refused") {
+  MakeAndOpen();
+  Number("too large", uint64_t{1} << 63);
+  CHECK(AwaitTaken("too large").status().code() == StatusCode::kInvalidArgument);
+  CHECK(pipeline->ListProducers("", 1).empty());
+  Number("largest", INT64_MAX);
+  CHECK(AwaitTaken("largest").ok());
+  Number("beyond", uint64_t{1} << 63);  // though it comes next
+  CHECK(AwaitTaken("beyond").status().code() == StatusCode::kInvalidArgument);
+}
+
 TEST_CASE_METHOD(IntakeTest,
                  "A malformed request is refused as a whole and leaves no memory held") {
   MakeAndOpen();
