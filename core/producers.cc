@@ -36,6 +36,18 @@ std::vector<RowRejection> ReadRejections(ByteReader& in) {
   return rejections;
 }
 
+uint64_t BytesOf(const std::vector<RowRejection>& rejections) {
+  uint64_t bytes = 0;
+  for (const RowRejection& rejection : rejections) {
+    bytes += Producers::kRowBytes + rejection.field.size() + rejection.detail.size();
+  }
+  return bytes;
+}
+
+uint64_t BytesOf(const RequestAnswer& answer) {
+  return BytesOf(answer.rejected) + BytesOf(answer.refused);
+}
+
 Producers::Summary SummaryOf(const RequestAnswer& last) {
   return {last.producer_id, last.sequence, last.time_ms, last.last_lsn};
 }
@@ -78,48 +90,94 @@ Digest DigestOf(std::string_view bytes) {
 
 uint64_t Producers::last_sequence(std::string_view producer_id) const {
   const auto found = producers_.find(producer_id);
-  return found == producers_.end() ? 0 : found->second.back().sequence;
+  return found == producers_.end() ? 0 : found->second.answers.back().sequence;
 }
 
 Producers::Position Producers::Look(std::string_view producer_id, uint64_t sequence,
                                     const Digest& digest) const {
   const auto found = producers_.find(producer_id);
   if (found == producers_.end()) return {Verdict::kNext, sequence, nullptr};
-  const Answers& answers = found->second;
+  const std::deque<RequestAnswer>& answers = found->second.answers;
   const uint64_t expected = answers.back().sequence + 1;
   if (sequence == expected) return {Verdict::kNext, expected, nullptr};
   if (sequence > expected) return {Verdict::kGap, expected, nullptr};
   const auto original =
       std::find_if(answers.rbegin(), answers.rend(),
                    [&](const RequestAnswer& answer) { return answer.sequence == sequence; });
-  if (original == answers.rend()) return {Verdict::kTooOld, expected, nullptr};
+  if (original == answers.rend() || original->digest == kLetGo) {
+    return {Verdict::kTooOld, expected, nullptr};
+  }
   const Verdict verdict = original->digest == digest ? Verdict::kDuplicate : Verdict::kOther;
   return {verdict, expected, &*original};
 }
 
 void Producers::Record(RequestAnswer answer) {
   if (answer.producer_id.empty()) return;
-  Answers& answers = producers_[answer.producer_id];
-  answers.push_back(std::move(answer));
-  if (answers.size() > kAnswersKept) answers.pop_front();
+  Producer& producer = producers_[answer.producer_id];
+  const uint64_t added = BytesOf(answer);
+  producer.answers.push_back(std::move(answer));
+  uint64_t removed = 0;
+  if (producer.answers.size() > kAnswersKept) {
+    removed = BytesOf(producer.answers.front());
+    producer.answers.pop_front();
+  }
+  CountLists(producer, added, removed);
+  if (added > 0) Bound(producer);
+}
+
+void Producers::CountLists(Producer& producer, uint64_t added, uint64_t removed) {
+  producer.list_bytes += added - removed;
+  list_bytes_ += added - removed;
+}
+
+// Its sequence stays.
+void Producers::LetGo(Producer& producer, RequestAnswer& answer) {
+  const uint64_t bytes = BytesOf(answer);
+  if (bytes == 0) return;
+  answer.digest = kLetGo;
+  answer.rejected = {};
+  answer.refused = {};
+  CountLists(producer, 0, bytes);
+}
+
+// Lets answers go, first the older ones of `latest`, then those of whoever has the most; `latest`
+// keeps its newest.
+void Producers::Bound(Producer& latest) {
+  for (RequestAnswer& answer : latest.answers) {
+    if (latest.list_bytes <= kProducerListBytesMax || &answer == &latest.answers.back()) break;
+    LetGo(latest, answer);
+  }
+  while (list_bytes_ > kListBytesMax && list_bytes_ > latest.list_bytes) {
+    Producer* most = nullptr;
+    for (auto& [id, producer] : producers_) {
+      const bool more = most == nullptr || producer.list_bytes > most->list_bytes;
+      if (&producer != &latest && more) most = &producer;
+    }
+    for (RequestAnswer& answer : most->answers) LetGo(*most, answer);
+  }
 }
 
 void Producers::SetRefused(std::string_view producer_id, uint64_t sequence,
                            std::vector<RowRejection> refused) {
   const auto found = producers_.find(producer_id);
   if (found == producers_.end()) return;
-  for (RequestAnswer& answer : found->second) {
+  Producer& producer = found->second;
+  for (RequestAnswer& answer : producer.answers) {
     if (answer.sequence != sequence) continue;
+    if (answer.digest == kLetGo) return;
+    CountLists(producer, BytesOf(refused), BytesOf(answer.refused));
     answer.refused = std::move(refused);
+    Bound(producer);
     return;
   }
 }
 
 std::vector<Producers::Answered> Producers::WithoutRefused() const {
   std::vector<Answered> answered;
-  for (const auto& [id, answers] : producers_) {
-    for (const RequestAnswer& answer : answers) {
+  for (const auto& [id, producer] : producers_) {
+    for (const RequestAnswer& answer : producer.answers) {
       if (!answer.refused.empty() || answer.accepted_rows == 0) continue;
+      if (answer.digest == kLetGo) continue;
       answered.push_back({id, answer.sequence, answer.first_lsn, answer.last_lsn});
     }
   }
@@ -130,7 +188,7 @@ std::vector<RowRejection> Producers::refused(std::string_view producer_id,
                                              uint64_t sequence) const {
   const auto found = producers_.find(producer_id);
   if (found == producers_.end()) return {};
-  for (const RequestAnswer& answer : found->second) {
+  for (const RequestAnswer& answer : found->second.answers) {
     if (answer.sequence == sequence) return answer.refused;
   }
   return {};
@@ -138,26 +196,28 @@ std::vector<RowRejection> Producers::refused(std::string_view producer_id,
 
 void Producers::Forget(std::string_view producer_id) {
   const auto found = producers_.find(producer_id);
-  if (found != producers_.end()) producers_.erase(found);
+  if (found == producers_.end()) return;
+  list_bytes_ -= found->second.list_bytes;
+  producers_.erase(found);
 }
 
 void Producers::ForgetLsns() {
-  for (auto& [id, answers] : producers_) {
-    for (RequestAnswer& answer : answers) answer.first_lsn = answer.last_lsn = 0;
+  for (auto& [id, producer] : producers_) {
+    for (RequestAnswer& answer : producer.answers) answer.first_lsn = answer.last_lsn = 0;
   }
 }
 
 std::optional<Producers::Summary> Producers::Find(std::string_view producer_id) const {
   const auto found = producers_.find(producer_id);
   if (found == producers_.end()) return std::nullopt;
-  return SummaryOf(found->second.back());
+  return SummaryOf(found->second.answers.back());
 }
 
 std::vector<Producers::Summary> Producers::List(std::string_view after, size_t limit) const {
   std::vector<Summary> list;
   auto producer = producers_.upper_bound(after);
   for (; producer != producers_.end() && list.size() < limit; ++producer) {
-    list.push_back(SummaryOf(producer->second.back()));
+    list.push_back(SummaryOf(producer->second.answers.back()));
   }
   return list;
 }
@@ -165,9 +225,9 @@ std::vector<Producers::Summary> Producers::List(std::string_view after, size_t l
 void Producers::AppendTo(std::string* bytes) const {
   ByteWriter out(bytes);
   out.U32(static_cast<uint32_t>(producers_.size()));
-  for (const auto& [id, answers] : producers_) {
-    out.U32(static_cast<uint32_t>(answers.size()));
-    for (const RequestAnswer& answer : answers) AppendAnswer(answer, out);
+  for (const auto& [id, producer] : producers_) {
+    out.U32(static_cast<uint32_t>(producer.answers.size()));
+    for (const RequestAnswer& answer : producer.answers) AppendAnswer(answer, out);
   }
 }
 

@@ -36,15 +36,28 @@ struct RequestAnswer {
   uint64_t time_ms = 0;  // since 1970
 };
 
+// The digest of an answer that was let go: who repeats the request is told that it is no longer
+// kept. (No request has it.)
+inline constexpr Digest kLetGo = [] {
+  Digest digest{};
+  for (uint8_t& byte : digest) byte = 0xFF;
+  return digest;
+}();
+
 // As the journal's records hold an answer; ReadAnswer leaves `in` not ok where it is malformed.
 void AppendAnswer(const RequestAnswer& answer, ByteWriter& out);
 RequestAnswer ReadAnswer(ByteReader& in);
 
 // The positions of a pipeline's producers, with the last answers of each. Rebuilt from the journal.
-// Pure: no thread or lock inside; its owner guards it.
+// What the answers list of refused rows is bounded: those that list the most are let go, but the
+// newest of all stays whole. Pure: no thread or lock inside; its owner guards it.
 class Producers {
  public:
   static constexpr size_t kAnswersKept = 16;
+  // Of refused rows, in memory; a row's takes kRowBytes and its texts.
+  static constexpr uint64_t kProducerListBytesMax = uint64_t{4} << 20;
+  static constexpr uint64_t kListBytesMax = uint64_t{32} << 20;
+  static constexpr uint64_t kRowBytes = 72;
 
   enum class Verdict : uint8_t {
     kNext,       // the request that comes next
@@ -95,14 +108,25 @@ class Producers {
   // Up to `limit` of them whose id is greater than `after`, by id.
   std::vector<Summary> List(std::string_view after = "", size_t limit = SIZE_MAX) const;
   size_t size() const { return producers_.size(); }
+  uint64_t list_bytes() const { return list_bytes_; }
 
   // docs/journal-format.md, "Producers".
   void AppendTo(std::string* bytes) const;
   static absl::StatusOr<Producers> Parse(std::string_view bytes);
 
  private:
-  using Answers = std::deque<RequestAnswer>;               // in the order of Record; never empty
-  std::map<std::string, Answers, std::less<>> producers_;  // by id: equal positions, equal bytes
+  struct Producer {
+    std::deque<RequestAnswer> answers{};  // in the order of Record; never empty
+    uint64_t list_bytes = 0;              // that they list
+  };
+  using Map = std::map<std::string, Producer, std::less<>>;
+
+  void CountLists(Producer& producer, uint64_t added, uint64_t removed);
+  void LetGo(Producer& producer, RequestAnswer& answer);
+  void Bound(Producer& latest);
+
+  Map producers_;  // by id: equal positions, equal bytes
+  uint64_t list_bytes_ = 0;
 };
 
 }  // namespace batchsql

@@ -162,9 +162,18 @@ absl::Status JournalWriter::Rotate(const Schema& schema, uint64_t room, bool urg
   return MakeSegment(schema, room);
 }
 
+// A header that no reader takes would make damage of all that follows it.
+absl::Status JournalWriter::CheckHeader(const std::string& bytes) const {
+  if (bytes.size() <= options_.header_bytes_max) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the producers' positions take ", bytes.size(),
+                                                    " bytes, and a segment can hold ",
+                                                    options_.header_bytes_max));
+}
+
 absl::Status JournalWriter::MakeSegment(const Schema& schema, uint64_t room) {
   const SegmentHeader header = NextHeader(schema);
   const std::string bytes = EncodeSegmentHeader(header);
+  if (absl::Status status = CheckHeader(bytes); !status.ok()) return status;
   const uint64_t needed = AlignUp(bytes.size() + room + kRecordHeaderBytes, kSectorBytes);
   absl::Status status = CreateSegment(header, bytes, std::max(next_bytes_, needed));
   // Segments in their grace give way, the oldest first.

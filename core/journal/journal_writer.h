@@ -12,6 +12,7 @@
 #include "core/env.h"
 #include "core/journal/group_buffer.h"
 #include "core/journal/journal_entry.h"
+#include "core/journal/journal_format.h"
 #include "core/journal/segment_index.h"
 
 namespace batchsql {
@@ -26,6 +27,7 @@ class JournalWriter {
     uint64_t segment_bytes = uint64_t{64} << 20;
     // Segments begin small and double: a table with few rows takes little disk.
     uint64_t first_segment_bytes = uint64_t{1} << 20;
+    uint64_t header_bytes_max = kHeaderBytesMax;  // less only in tests
   };
   // `tip` and `index` as recovered; `index` must outlive the writer. The first group goes into a
   // new segment.
@@ -73,6 +75,7 @@ class JournalWriter {
   absl::Status SyncTail();
   void LetCacheGo(uint64_t end);
   absl::Status Rotate(const Schema& schema, uint64_t room, bool urgent);
+  absl::Status CheckHeader(const std::string& bytes) const;
   absl::Status MakeSegment(const Schema& schema, uint64_t room);
   absl::Status CreateSegment(const SegmentHeader& header, const std::string& bytes, uint64_t size);
   absl::Status CreateFromReserve(const Schema& schema);

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <thread>
 
+#include "core/journal/journal_writer.h"
 #include "tests/core/journal/journal_fixture.h"
 
 namespace batchsql {
@@ -120,6 +121,35 @@ TEST_CASE("A disk that keeps failing is waited for, and requests are refused mea
   journal.AppendAndAwait(1);
   CHECK(journal.journal().status().error.empty());
   CHECK(*journal.ReadAll() == UpTo(11));
+}
+
+TEST_CASE("A segment whose header no reader takes is not begun") {
+  FaultyEnv env;
+  REQUIRE(env.MakeDirectory("data").ok());
+  DiskBudget disk(UINT64_MAX);
+  SegmentIndex index({});
+  JournalWriter::Options options{"data"};
+  options.header_bytes_max = 2 * kSectorBytes;
+  JournalWriter writer(&env, &disk, std::move(options), JournalTip(), 0, &index);
+  Producers producers;
+  for (uint64_t i = 1; i <= 16; ++i) {
+    RequestAnswer answer;
+    answer.producer_id.assign(255, 'p');
+    answer.sequence = i;
+    producers.Record(std::move(answer));
+  }
+  REQUIRE(writer.Restart(producers, {}).ok());
+  const auto before = env.List("data");
+  RequestAnswer another;
+  for (const char id : {'q', 'r', 's', 't'}) {
+    another.producer_id.assign(255, id);
+    for (int i = 0; i < 16; ++i) producers.Record(another);
+  }
+  const absl::Status status = writer.Restart(producers, {});
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK(*env.List("data") == *before);
+  CHECK(disk.used_bytes() == index.totals().bytes);
+  CHECK(writer.Restart({}, {}).ok());
 }
 
 TEST_CASE("A full disk refuses with RESOURCE_EXHAUSTED and recovers by itself") {
