@@ -4,7 +4,9 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "core/dead_letters/dead_letters.h"
 #include "core/dead_letters/target_letters.h"
 #include "core/journal/journal_name.h"
@@ -24,6 +26,13 @@ std::map<std::string, std::unique_ptr<Target>> ByName(
     by_name.emplace(std::move(name), std::move(target));
   }
   return by_name;
+}
+
+// Equal for names that surely mean the same table of the target.
+std::string PhysicalName(const Target& target, std::string_view table) {
+  if (target.kind() != "sqlite") return std::string(table);
+  const std::string lower = absl::AsciiStrToLower(AsAbsl(table));
+  return std::string(absl::StripPrefix(lower, "main."));
 }
 
 }  // namespace
@@ -205,9 +214,32 @@ absl::StatusOr<Ingestor::TableRule> Ingestor::UnlistedRule(std::string_view tabl
                                  " tables already"));
   }
   TableRule rule = *rules_.any_table;
+  if (absl::Status status = CheckOnlyName(rule.target, *name); !status.ok()) return status;
   rule.options.label = UnlistedLabel(*name);
   rule.options.table = *name;
   return rule;
+}
+
+// Two pipelines on one table would keep no common order.
+absl::Status Ingestor::CheckOnlyName(const std::string& target, const TableName& table) const {
+  const Target& its_target = *targets_.find(target)->second;
+  const std::string name = table.ToString();
+  const std::string physical = PhysicalName(its_target, name);
+  const auto served_as = [&](std::string_view other) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("table ", name, " is served under its name ", AsAbsl(other), " already"));
+  };
+  for (const auto& [label, pipeline] : pipelines_) {
+    const std::string other = pipeline->options().table.ToString();
+    if (&pipeline->target() != &its_target || other == name) continue;
+    if (PhysicalName(its_target, other) == physical) return served_as(other);
+  }
+  // Those of the rule `*` only; a label has its target in front where that is needed.
+  for (const std::string& label : making_) {
+    const std::string_view other = AsStd(absl::StripPrefix(label, absl::StrCat(target, "/")));
+    if (other != name && PhysicalName(its_target, other) == physical) return served_as(other);
+  }
+  return absl::OkStatus();
 }
 
 // The short name, unless that is another target's table.

@@ -109,6 +109,8 @@ class Ingestor {
   Pipeline* FindMade(std::string_view table) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<TableRule> UnlistedRule(std::string_view table) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckOnlyName(const std::string& target, const TableName& table) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string UnlistedLabel(const TableName& table) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsListed(std::string_view table) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsLeaving(std::string_view table) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

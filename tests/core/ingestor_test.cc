@@ -23,7 +23,7 @@ class IngestorTest {
     std::vector<std::unique_ptr<Target>> targets;
     for (const char* name : {"one", "two"}) {
       targets.push_back(
-          std::make_unique<Target>(name, "fake", 2, [this] { return database.MakeExecutor(); }));
+          std::make_unique<Target>(name, kind, 2, [this] { return database.MakeExecutor(); }));
     }
     ingestor = std::make_unique<Ingestor>(
         std::move(options), std::move(targets),
@@ -40,6 +40,7 @@ class IngestorTest {
 
   StatusCode CodeOf(std::string_view table) { return ingestor->Find(table).status().code(); }
 
+  std::string kind = "fake";
   SimulatedClock clock;
   FakeDatabase database{TestTableAB()};
   Metrics metrics{{}, &clock};
@@ -84,6 +85,25 @@ TEST_CASE_METHOD(IngestorTest,
   CHECK((*ingestor->Find("logs"))->target().name() == "two");
   CHECK(*ingestor->Find("one/logs") == logs);
   CHECK((*ingestor->Find("two/logs"))->target().name() == "two");
+}
+
+TEST_CASE_METHOD(IngestorTest, "A table of SQLite is served under one of its names only") {
+  kind = "sqlite";
+  Make(true);
+  REQUIRE(ingestor->Find("users").ok());
+  for (const char* other : {"Users", "main.users", "MAIN.USERS", "one/USERS"}) {
+    const absl::Status status = ingestor->Find(other).status();
+    CHECK(status.code() == StatusCode::kFailedPrecondition);
+    CHECK_THAT(std::string(status.message()), Catch::Contains("its name users"));
+  }
+  CHECK(CodeOf("main.Events") == StatusCode::kFailedPrecondition);  // a listed one
+  CHECK(ingestor->Find("Logs").ok());                               // `logs` is of another target
+  CHECK(ingestor->pipelines().size() == 4);
+}
+
+TEST_CASE_METHOD(IngestorTest, "Tables whose names differ by their case are two elsewhere") {
+  Make(true);
+  CHECK(*ingestor->Find("users") != *ingestor->Find("Users"));
 }
 
 TEST_CASE_METHOD(IngestorTest, "There are no more tables than the limit says") {
