@@ -28,6 +28,7 @@ WriteOutcome OverTheFence(Executor& executor, const WritePlan& plan, FlushProgre
     progress.slot.after.epoch = row.epoch;
     progress.slot.after.token = row.token;
   }
+  progress.slot.floors.clear();
   return executor.Write(plan, progress, keep);
 }
 

@@ -8,7 +8,7 @@ FlushWindow::FlushWindow(const std::vector<SlotRow>& slots) {
   for (const SlotRow& row : slots) frontier_ = std::max(frontier_, row.frontier);
   for (const SlotRow& row : slots) {
     if (row.to > 0) Add(row.from, row.to);
-    slots_.push_back({row, false});
+    slots_.push_back({row});
   }
 }
 
@@ -86,12 +86,17 @@ SlotMove FlushWindow::Move(const Uuid& pipeline, uint32_t slot, Lsn from, Lsn to
   move.after.to = to;
   move.after.frontier = frontier_;
   move.after.attempt = attempt;
+  for (const Slot& other : slots_) {
+    const bool is_other = other.row.slot != slot;
+    if (is_other && other.moved) move.floors.push_back({other.row.slot, other.row.to});
+  }
   return move;
 }
 
 void FlushWindow::Committed(const SlotMove& move) {
   Slot& slot = Find(move.after.slot);
   slot.row = move.after;
+  slot.moved = true;
   Add(move.after.from, move.after.to);
 }
 

@@ -46,6 +46,7 @@ class FlushWindow {
   struct Slot {
     SlotRow row;  // as in the target
     bool taken = false;
+    bool moved = false;  // since the claim
   };
   bool IsFree(const Slot& slot) const;
   Slot& Find(uint32_t slot);

@@ -44,12 +44,24 @@ struct SlotRow {
   bool operator==(const SlotRow&) const = default;
 };
 
+// What another slot is known to have committed: its range_to never falls, but in a target that
+// moved back.
+struct SlotFloor {
+  uint32_t slot = 0;
+  Lsn to = 0;
+};
+
 // A flush's first statement: the slot's row becomes `after` if it still has the epoch, token and
-// range of `before`; else the flush is fenced. The totals of `after` are the executor's to tell.
+// range of `before`, and no other slot is below its floor; else the flush is fenced. The totals of
+// `after` are the executor's to tell.
 struct SlotMove {
   Uuid pipeline{};
   SlotRow before;
   SlotRow after;
+  // Of the slots that committed since the claim: the frontier of `after` rests on them. Those that
+  // did not are as the claim left them wherever `before` has its token. Made before the flush's
+  // transaction begins, so that no snapshot of a target that stands shows less.
+  std::vector<SlotFloor> floors{};
 };
 
 // Takes a pipeline over: every one of its slot rows gets the epoch and the token, and rows are

@@ -23,8 +23,8 @@ constexpr char kSessionVariables[] =
     "time_zone='+00:00', foreign_key_checks=1, unique_checks=1, completion_type='NO_CHAIN', "
     "lock_wait_timeout=60";
 
-// A flush reads nothing, so it needs no snapshot; READ COMMITTED takes no gap locks, over which
-// flushes and the table's other writers would deadlock.
+// A flush reads no more than its pipeline's slots, so it needs no snapshot; READ COMMITTED takes no
+// gap locks, over which flushes and the table's other writers would deadlock.
 constexpr char kIsolation[] = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 constexpr char kServerFacts[] =

@@ -35,6 +35,7 @@ constexpr OwnTablesDialect kDialect = {.bytes_before = "x'",
                                        .parameter = "?",
                                        .parameter_type = "",
                                        .update_from = false,
+                                       .update_looks_around = false,
                                        .insert_new_after = ""};
 
 // Names are bytes: a collation would take some that differ, in case or trailing spaces, for equal.
@@ -304,7 +305,8 @@ class MySqlExecutor final : public Executor, private WriteSession {
     uint64_t rows = 0;
     DatabaseError error = Change(MoveSlotSql(kDialect, move), {}, &rows);
     *moved = rows == 1;
-    return error;
+    if (!error.ok() || !*moved) return error;
+    return CheckFloors(*this, kDialect, move, moved);
   }
 
   DatabaseError BeginLocking() override {

@@ -155,6 +155,21 @@ Resolution Judge(const std::vector<SlotRow>& rows, const SlotMove& move) {
   return IsSide(rows[0], move.before) ? Resolution::kNotCommitted : Resolution::kFenced;
 }
 
+// The condition that no other slot is below its floor; a row that is not there is. Flushes beside
+// this one do not break it: the floors were made before its transaction began, and what had
+// committed by then shows in every later snapshot. At READ COMMITTED, where PostgreSQL and MySQL
+// flush, that is the statement's; at REPEATABLE READ it would be the one of the transaction's first
+// statement (PostgreSQL) or first plain read (MySQL), which are later, too. SQLite's BEGIN
+// IMMEDIATE is alone. And all that one transaction reads is one server's.
+std::string FloorsStand(const OwnTablesDialect& dialect, const SlotMove& move) {
+  const auto stands = [](std::string* out, const SlotFloor& floor) {
+    absl::StrAppend(out, "(slot = ", floor.slot, " AND range_to >= ", floor.to, ")");
+  };
+  return absl::StrCat("(SELECT COUNT(*) FROM ", AsAbsl(kWatermarkTable),
+                      " WHERE pipeline = ", BytesSql(dialect, move.pipeline), " AND (",
+                      absl::StrJoin(move.floors, " OR ", stands), ")) = ", move.floors.size());
+}
+
 using Moves = std::vector<const ProducerMove*>;
 
 DatabaseError InsertProducers(SqlSession& session, const OwnTablesDialect& dialect,
@@ -214,6 +229,7 @@ DatabaseError MoveInChunks(const Moves& moves, bool* moved, Statement&& statemen
 std::string MoveSlotSql(const OwnTablesDialect& dialect, const SlotMove& move) {
   const SlotRow& before = move.before;
   const SlotRow& after = move.after;
+  const bool has_floors = dialect.update_looks_around && !move.floors.empty();
   return absl::StrCat(
       "UPDATE ", AsAbsl(kWatermarkTable), " SET range_from = ", after.from,
       ", range_to = ", after.to, ", frontier = ", after.frontier, ", attempt = ", after.attempt,
@@ -221,7 +237,19 @@ std::string MoveSlotSql(const OwnTablesDialect& dialect, const SlotMove& move) {
       ", updated_at = CURRENT_TIMESTAMP WHERE pipeline = ", BytesSql(dialect, move.pipeline),
       " AND slot = ", before.slot, " AND epoch = ", before.epoch,
       " AND token = ", BytesSql(dialect, before.token), " AND range_from = ", before.from,
-      " AND range_to = ", before.to);
+      " AND range_to = ", before.to,
+      has_floors ? absl::StrCat(" AND ", FloorsStand(dialect, move)) : "");
+}
+
+DatabaseError CheckFloors(SqlSession& session, const OwnTablesDialect& dialect,
+                          const SlotMove& move, bool* stand) {
+  *stand = true;
+  if (move.floors.empty()) return {};
+  std::vector<TextRow> rows;
+  DatabaseError error =
+      session.Query(absl::StrCat("SELECT ", FloorsStand(dialect, move)), {}, &rows);
+  *stand = rows.size() == 1 && rows[0].at(0) == "1";
+  return error;
 }
 
 DatabaseError SetSlotTotals(SqlSession& session, const OwnTablesDialect& dialect,

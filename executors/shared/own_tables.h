@@ -27,11 +27,18 @@ struct OwnTablesDialect {
   std::string_view parameter_type;
   // Producers are moved with UPDATE … FROM, or else with UPDATE … JOIN.
   bool update_from = true;
+  // An UPDATE may look at other rows of its table, and locks none of them.
+  bool update_looks_around = true;
   std::string_view insert_new_after;  // after an INSERT, to leave out rows that are there
 };
 
 // UPDATE that moves the slot's row by compare-and-set; it changes one row, or none when fenced.
+// It looks at the floors where the dialect lets it.
 std::string MoveSlotSql(const OwnTablesDialect& dialect, const SlotMove& move);
+// Where the UPDATE could not: tells in `stand` that no other slot is below its floor. In the
+// transaction that has moved the row; locks nothing, and sends nothing where there are no floors.
+DatabaseError CheckFloors(SqlSession& session, const OwnTablesDialect& dialect,
+                          const SlotMove& move, bool* stand);
 // In the transaction that has moved the row: sets its totals once more.
 DatabaseError SetSlotTotals(SqlSession& session, const OwnTablesDialect& dialect,
                             const SlotMove& move);

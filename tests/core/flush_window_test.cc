@@ -1,6 +1,7 @@
 #include "core/flush_window.h"
 
 #include <catch2/catch.hpp>
+#include <utility>
 #include <vector>
 
 namespace batchsql {
@@ -65,6 +66,43 @@ TEST_CASE("The frontier passes a range when what was missing before it is commit
   CHECK(window.frontier() == 20);
   CHECK(window.HasFreeSlot());
   CHECK(window.Move({}, first, 21, 30, 9).before.to == 10);
+}
+
+std::vector<std::pair<uint32_t, Lsn>> FloorsOf(const SlotMove& move) {
+  std::vector<std::pair<uint32_t, Lsn>> floors;
+  for (const SlotFloor& floor : move.floors) floors.emplace_back(floor.slot, floor.to);
+  return floors;
+}
+
+TEST_CASE("A move tells what the other slots committed since the claim") {
+  FlushWindow window({Slot(0, 1, 10, 0), Slot(1, 0, 0, 0), Slot(2, 11, 20, 10)});
+  const uint32_t first = window.TakeSlot();
+  const uint32_t second = window.TakeSlot();
+  const SlotMove early = window.Move({}, first, 21, 30, 1);
+  const SlotMove late = window.Move({}, second, 31, 40, 2);
+  CHECK(early.floors.empty());
+  CHECK(late.floors.empty());
+  window.Committed(late);
+  window.GiveBackSlot(second);
+  CHECK(FloorsOf(window.Move({}, first, 21, 30, 3)) ==
+        std::vector<std::pair<uint32_t, Lsn>>{{second, 40}});
+  window.Committed(early);
+  window.GiveBackSlot(first);
+  CHECK(FloorsOf(window.Move({}, first, 41, 50, 4)) ==
+        std::vector<std::pair<uint32_t, Lsn>>{{second, 40}});
+  CHECK(FloorsOf(window.Move({}, 2, 41, 50, 4)) ==
+        std::vector<std::pair<uint32_t, Lsn>>{{first, 30}, {second, 40}});
+}
+
+TEST_CASE("Where one slot moves there is no other to ask for") {
+  FlushWindow window({Slot(0, 0, 0, 0), Slot(1, 0, 0, 0)});
+  for (Lsn lsn = 1; lsn < 5; ++lsn) {
+    const uint32_t slot = window.TakeSlot();
+    const SlotMove move = window.Move({}, slot, lsn, lsn, lsn);
+    CHECK(move.floors.empty());
+    window.Committed(move);
+    window.GiveBackSlot(slot);
+  }
 }
 
 TEST_CASE("What a dead process had without a journal is given up, and no more") {

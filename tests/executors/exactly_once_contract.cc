@@ -94,6 +94,61 @@ TEST_CASE_METHOD(ExactlyOnceTest, "A write whose slot is not as expected writes 
   CheckFenced(table, move);
 }
 
+TEST_CASE_METHOD(ExactlyOnceTest, "A write writes no row where another slot is below its floor",
+                 "[exactly-once]") {
+  const std::string table = NewTableAB();
+  REQUIRE(WriteThrough(executor(), {}, {NextMove(1), {}}).kind == Kind::kCommitted);
+  const Lsn last = slots()[1].to;
+  SlotMove move = NextMove();
+  SECTION("one") { move.floors = {{1, last + 1}}; }
+  SECTION("one that never moved") { move.floors = {{2, 1}}; }
+  SECTION("one of several") { move.floors = {{1, last}, {2, 1}}; }
+  SECTION("no such slot") { move.floors = {{1, last}, {kSlots, 1}}; }
+  CheckFenced(table, move);
+}
+
+TEST_CASE_METHOD(ExactlyOnceTest, "A write commits where the other slots are at or above theirs",
+                 "[exactly-once]") {
+  const std::string table = NewTableAB();
+  REQUIRE(WriteThrough(executor(), {}, {NextMove(1), {}}).kind == Kind::kCommitted);
+  REQUIRE(WriteThrough(executor(), {}, {NextMove(2), {}}).kind == Kind::kCommitted);
+  SlotMove move = NextMove();
+  move.floors = {{1, slots()[1].to - 1}, {2, slots()[2].to}};
+  CHECK(WriteId(table, 1, {move, {}}).kind == Kind::kCommitted);
+  CHECK(Count(table) == 1);
+  CHECK(ReadSlots() == slots());
+}
+
+TEST_CASE_METHOD(ExactlyOnceTest, "Flushes that look at each other's slots do not wait or fence",
+                 "[exactly-once]") {
+  if (db().port() == 0) return;  // one writer at a time
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  MustWrite(schema, {{{"id", I(1)}}});
+  REQUIRE(WriteThrough(executor(), {}, {NextMove(1), {}}).kind == Kind::kCommitted);
+  const auto other = db().MakeExecutor();
+  const std::string other_table = NewTableAB();
+  const auto other_schema = Describe(other_table);
+  const RowBlock inner_row = Block(*other_schema, {{{"id", I(3)}}});
+  SlotMove inner = NextMove(1);
+  inner.floors = {{0, slots()[0].to}};
+  Kind inner_kind = Kind::kInDoubt;
+  on_keep = [&] {  // within the outer transaction
+    inner_kind = WriteThrough(*other, PlanWrite(other_schema, {&inner_row}), {inner, {}}).kind;
+    return absl::OkStatus();
+  };
+  SlotMove outer = NextMove();
+  outer.floors = {{1, slots()[1].to}};
+  outer.after.from = inner.after.to + 1;
+  outer.after.to = inner.after.to + 10;
+  const RowBlock rows = Block(*schema, {{{"id", I(1)}}, {{"id", I(2)}}});
+  CHECK(WriteThrough(executor(), PlanWrite(schema, {&rows}), {outer, {}}).kind == Kind::kCommitted);
+  CHECK(inner_kind == Kind::kCommitted);
+  CHECK(Count(table) == 2);
+  CHECK(Count(other_table) == 1);
+  CHECK(ReadSlots() == slots());
+}
+
 TEST_CASE_METHOD(ExactlyOnceTest, "The same range is not committed twice", "[exactly-once]") {
   const std::string table = NewTableAB();
   const SlotMove move = NextMove();

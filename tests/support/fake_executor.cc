@@ -193,11 +193,19 @@ WriteOutcome FakeDatabase::Committed(const WritePlan& plan) {
   return {WriteOutcome::Kind::kCommitted, {}, {}, plan.coalesced_rows};
 }
 
-bool FakeDatabase::SlotIs(const Uuid& pipeline, const SlotRow& row) const {
-  const auto found = slots_.find({pipeline, row.slot});
-  return found != slots_.end() && found->second.epoch == row.epoch &&
-         found->second.token == row.token && found->second.from == row.from &&
-         found->second.to == row.to;
+bool FakeDatabase::SlotsAllow(const SlotMove& move) const {
+  const SlotRow& row = move.before;
+  const auto found = slots_.find({move.pipeline, row.slot});
+  if (found == slots_.end() || found->second.epoch != row.epoch ||
+      found->second.token != row.token || found->second.from != row.from ||
+      found->second.to != row.to) {
+    return false;
+  }
+  return std::all_of(move.floors.begin(), move.floors.end(),
+                     [&](const SlotFloor& floor) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                       const auto other = slots_.find({move.pipeline, floor.slot});
+                       return other != slots_.end() && other->second.to >= floor.to;
+                     });
 }
 
 bool FakeDatabase::BeginWrite(const WritePlan& plan, const FlushProgress& progress, size_t* index,
@@ -209,7 +217,7 @@ bool FakeDatabase::BeginWrite(const WritePlan& plan, const FlushProgress& progre
   ++held_;
   while (hold_) changed_.Wait(mutex_);
   --held_;
-  if (!SlotIs(progress.slot.pipeline, progress.slot.before)) return false;
+  if (!SlotsAllow(progress.slot)) return false;
   if (!scripted_writes_.empty()) {
     *script = std::move(scripted_writes_.front());
     scripted_writes_.pop_front();
@@ -232,7 +240,7 @@ WriteOutcome::Kind FakeDatabase::Commit(const WritePlan& plan, const FlushProgre
   SlotMove slot = progress.slot;
   slot.after.totals = TotalsAfter(plan, progress, outcome.failures, outcome.coalesced_rows);
   MutexLock lock(mutex_);
-  if (!SlotIs(slot.pipeline, slot.before)) return WriteOutcome::Kind::kFenced;
+  if (!SlotsAllow(slot)) return WriteOutcome::Kind::kFenced;
   for (const ProducerMove& move : progress.producers) {
     const auto found = producers_.find({table.ToString(), move.producer_id});
     if ((found == producers_.end() ? 0 : found->second) != move.before) {

@@ -131,7 +131,7 @@ class FakeDatabase {
                             const LetterChanges& kept, size_t index, const WriteOutcome& outcome);
   std::vector<SlotRow> SlotsOf(const Uuid& pipeline) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MoveSlots(const SlotClaim& claim) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool SlotIs(const Uuid& pipeline, const SlotRow& row) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool SlotsAllow(const SlotMove& move) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   CondVar changed_;
