@@ -79,6 +79,33 @@ bool MustWriteEachOnce(const WritePlan& plan) {
   return LacksRollback(plan) && plan.schema->conflict() == Conflict::kInsert;
 }
 
+// The plan has one row a key at most: it was coalesced (core/coalesce.cc), as all keys are whole.
+bool HasOneRowPerKey(const WritePlan& plan) {
+  bool whole = plan.schema->CanCoalesce();
+  for (const WriteGroup& group : plan.groups) {
+    for (const uint16_t key : plan.schema->conflict_key()) {
+      whole = whole &&
+              std::find(group.columns.begin(), group.columns.end(), key) != group.columns.end();
+    }
+    if (!whole) return false;
+    ForEachRow(plan, plan.schema->conflict_key(), group.rows,
+               [&](absl::Span<const ColumnView> key, uint32_t row) {
+                 for (const ColumnView& column : key) {
+                   whole = whole && column.state(row) == CellState::kValue;
+                 }
+               });
+  }
+  return whole;
+}
+
+// Whether a row may be written behind rows that came after it: not where it could overwrite a newer
+// row of its key.
+bool MayWait(const WritePlan& plan) {
+  if (LacksRollback(plan)) return false;
+  const Conflict conflict = plan.schema->conflict();
+  return conflict == Conflict::kInsert || conflict == Conflict::kIgnore || HasOneRowPerKey(plan);
+}
+
 // One attempt at a plan inside one open transaction, isolating faulty rows by bisection, or row by
 // row where each must be sent once.
 class Bisection {
@@ -88,6 +115,7 @@ class Bisection {
         plan_(plan),
         lacks_rollback_(LacksRollback(plan)),
         each_once_(MustWriteEachOnce(plan)),
+        may_wait_(MayWait(plan)),
         drift_(plan) {}
 
   // The error that ended the transaction, if any.
@@ -110,6 +138,36 @@ class Bisection {
           each_once_ ? WriteEach(group.columns, group.rows) : Write(group.columns, group.rows);
       if (!error.ok()) return error;
     }
+    return waiting_.empty() ? DatabaseError() : WriteWaiting();
+  }
+
+  // Backwards first, as rows wait for parents that come later; then again while one passes.
+  DatabaseError WriteWaiting() {
+    statements_ = 0;
+    for (size_t before = SIZE_MAX; !waiting_.empty() && waiting_.size() < before;) {
+      before = waiting_.size();
+      std::reverse(waiting_.begin(), waiting_.end());
+      if (DatabaseError error = TryWaiting(); !error.ok()) return error;
+    }
+    std::sort(waiting_.begin(), waiting_.end(),
+              [](const RowFailure& a, const RowFailure& b) { return a.row < b.row; });
+    for (RowFailure& orphan : std::exchange(waiting_, {})) {
+      if (DatabaseError error = Settle(orphan.row, std::move(orphan.error)); !error.ok()) {
+        return error;
+      }
+    }
+    return {};
+  }
+
+  // Each that waits, once.
+  DatabaseError TryWaiting() {
+    std::vector<RowFailure> left;
+    for (const RowFailure& orphan : waiting_) {
+      DatabaseError fault;
+      if (DatabaseError error = TryRow(orphan.row, &fault); !error.ok()) return error;
+      if (!fault.ok()) left.push_back({orphan.row, std::move(fault)});
+    }
+    waiting_ = std::move(left);
     return {};
   }
 
@@ -143,7 +201,8 @@ class Bisection {
     // A pause would send again what is there already.
     if (++statements_ > kStatementsMax && !each_once_) {
       return OwnError(ErrorClass::kPause, kRowFloodCode,
-                      absl::StrCat(failures_.size(), " rows are refused so far, and more follow"));
+                      absl::StrCat(failures_.size() + waiting_.size(),
+                                   " rows are refused so far, and more follow"));
     }
     DatabaseError begun = lacks_rollback_ ? DatabaseError() : session_.SetSavepoint();
     if (!begun.ok()) return begun;
@@ -157,21 +216,32 @@ class Bisection {
     return lacks_rollback_ ? DatabaseError() : session_.RollbackToSavepoint();
   }
 
-  // A faulty row: report it, or try the rows that it was coalesced from, in LSN order.
+  DatabaseError TryRow(RowRef row, DatabaseError* fault) {
+    const std::vector<uint16_t> columns = CarriedColumns(*plan_.blocks[row.block], row.row);
+    const RowRange range{row.block, row.row, row.row + 1};
+    return TryRows(columns, {&range, 1}, fault);
+  }
+
+  // A faulty row. The parent that it lacks may be one of the batch that comes later, or that lacks
+  // its own still.
   DatabaseError Isolated(RowRef row, DatabaseError fault) {
+    if (!may_wait_ || fault.reason != RejectReason::kForeignKey) {
+      return Settle(row, std::move(fault));
+    }
+    waiting_.push_back({row, std::move(fault)});
+    return {};
+  }
+
+  // Reports a faulty row, or tries the rows that it was coalesced from, in LSN order.
+  DatabaseError Settle(RowRef row, DatabaseError fault) {
     const auto originals = plan_.originals.find(row);
     if (originals == plan_.originals.end()) {
       return Refuse(row, std::move(fault));
     }
     uncoalesced_ += originals->second.size() - 1;
     for (const RowRef& original : originals->second) {
-      const std::vector<uint16_t> columns =
-          CarriedColumns(*plan_.blocks[original.block], original.row);
-      const RowRange range{original.block, original.row, original.row + 1};
       DatabaseError original_fault;
-      if (DatabaseError error = TryRows(columns, {&range, 1}, &original_fault); !error.ok()) {
-        return error;
-      }
+      if (DatabaseError error = TryRow(original, &original_fault); !error.ok()) return error;
       if (original_fault.ok()) continue;
       if (DatabaseError error = Refuse(original, std::move(original_fault)); !error.ok()) {
         return error;
@@ -189,7 +259,9 @@ class Bisection {
   const WritePlan& plan_;
   const bool lacks_rollback_;
   const bool each_once_;
+  const bool may_wait_;
   std::vector<RowFailure> failures_;
+  std::vector<RowFailure> waiting_;  // rows that were refused for a missing parent
   uint64_t uncoalesced_ = 0;
   uint32_t statements_ = 0;
   DriftCount drift_;

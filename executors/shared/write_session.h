@@ -45,7 +45,8 @@ inline constexpr std::string_view kDeadLettersCode = "dead_letters";  // `keep` 
 inline constexpr std::string_view kRowFloodCode = "row_flood";
 inline constexpr std::string_view kSchemaDriftCode = "schema_drift";
 
-// Statements that isolating the bad rows of one batch may take; a flood of bad rows pauses.
+// Statements that isolating the bad rows of one batch may take, and as many again those that lack a
+// parent; a flood of bad rows pauses.
 inline constexpr uint32_t kStatementsMax = 2'000;
 // As many refusals with one code on one column, if they are half of the batch too, mean that the
 // schema has changed. Rows that meet another row or break a constraint (a duplicate key, a missing
@@ -54,8 +55,9 @@ inline constexpr uint64_t kDriftRowsMin = 100;
 
 // Runs the plan through the session in one transaction (docs/architecture.md, "One flush"). First
 // as a whole, without savepoints. When a row is at fault, again from the start under savepoints,
-// halving until the faulty rows stand alone; those are left out, given to `keep` directly before
-// the commit, and reported. After every error the session's InTransaction is asked, and nothing
+// halving until the faulty rows stand alone. Those that lack a parent are tried once more behind the
+// others, while one of them passes. The rest is left out, given to `keep` directly before the
+// commit, and reported. After every error the session's InTransaction is asked, and nothing
 // more is sent in a transaction that is gone. Inserts into a table without rollback go one by one
 // instead.
 WriteOutcome RunWrite(WriteSession& session, const WritePlan& plan, const FlushProgress& progress,

@@ -15,6 +15,7 @@ constexpr int64_t kRows = 10'000;
 const std::vector<int64_t> kBad = {0, 1, 777, 4'999, 5'000, 9'998, 9'999};
 
 Value I(int64_t value) { return Value::Int(value); }
+Value N() { return Value::Null(); }
 
 bool IsBad(int64_t id) { return std::find(kBad.begin(), kBad.end(), id) != kBad.end(); }
 
@@ -136,6 +137,57 @@ TEST_CASE_METHOD(IsolationTest, "A deferred foreign key may be satisfied by a la
                             " (id) DEFERRABLE INITIALLY DEFERRED)"));
   MustWrite(Describe(table), {{{"id", I(1)}, {"a", I(2)}}, {{"id", I(2)}, {"a", I(1)}}});
   CHECK(Count(table) == 2);
+}
+
+TEST_CASE_METHOD(IsolationTest, "A row whose parent comes later in the batch is not at fault",
+                 "[isolation]") {
+  const auto strategy =
+      GENERATE(Conflict::kInsert, Conflict::kIgnore, Conflict::kUpdate, Conflict::kReplace);
+  INFO(std::string(ConflictName(strategy)));
+  const Strings deferrals =
+      db().has_deferred_constraints() ? Strings{"", " DEFERRABLE INITIALLY DEFERRED"} : Strings{""};
+  for (const std::string& deferral : deferrals) {
+    INFO(deferral);
+    const std::string table = UniqueName();
+    const std::string integer = Sql(ColumnType::kInt64);
+    db().Execute(absl::StrCat("CREATE TABLE ", table, " (id ", integer, " NOT NULL PRIMARY KEY, a ",
+                              integer, ", FOREIGN KEY (a) REFERENCES ", table, " (id)", deferral,
+                              ")"));
+    const WriteOutcome outcome = Write(Describe(table, strategy), {{{"id", I(1)}, {"a", I(2)}},
+                                                                   {{"id", I(9)}, {"a", I(404)}},
+                                                                   {{"id", I(2)}, {"a", I(3)}},
+                                                                   {{"id", I(3)}, {"a", I(4)}},
+                                                                   {{"id", I(4)}, {"a", I(5)}},
+                                                                   {{"id", I(5)}, {"a", N()}},
+                                                                   {{"id", I(6)}, {"a", N()}}});
+    INFO(outcome.error.code << " " << outcome.error.message);
+    REQUIRE(outcome.kind == Kind::kCommitted);
+    REQUIRE(outcome.failures.size() == 1);
+    CHECK(outcome.failures[0].row == RowRef{0, 1});
+    CheckReasons(outcome, RejectReason::kForeignKey);
+    CHECK(Rows(table, "id, a") == Strings{"1|2", "2|3", "3|4", "4|5", "5|NULL", "6|NULL"});
+  }
+}
+
+TEST_CASE_METHOD(IsolationTest, "update: a merged row waits for its parent as one", "[isolation]") {
+  const std::string table = UniqueName();
+  const std::string integer = Sql(ColumnType::kInt64);
+  db().Execute(absl::StrCat("CREATE TABLE ", table, " (id ", integer, " NOT NULL PRIMARY KEY, a ",
+                            integer, ", b ", integer, ", FOREIGN KEY (a) REFERENCES ", table,
+                            " (id))"));
+  const WriteOutcome outcome =
+      Write(Describe(table, Conflict::kUpdate), {{{"id", I(1)}, {"a", I(2)}, {"b", I(1)}},
+                                                 {{"id", I(9)}, {"a", I(404)}, {"b", I(1)}},
+                                                 {{"id", I(9)}, {"a", N()}, {"b", I(2)}},
+                                                 {{"id", I(9)}, {"a", I(404)}, {"b", I(3)}},
+                                                 {{"id", I(1)}, {"a", I(3)}, {"b", I(2)}},
+                                                 {{"id", I(2)}, {"a", N()}, {"b", I(1)}},
+                                                 {{"id", I(3)}, {"a", N()}, {"b", I(1)}}});
+  REQUIRE(outcome.kind == Kind::kCommitted);
+  std::vector<RowRef> failed;
+  for (const RowFailure& failure : outcome.failures) failed.push_back(failure.row);
+  CHECK(failed == std::vector<RowRef>{{0, 1}, {0, 3}});
+  CHECK(Rows(table, "id, a, b") == Strings{"1|3|2", "2|NULL|1", "3|NULL|1", "9|NULL|2"});
 }
 
 TEST_CASE_METHOD(IsolationTest, "All rows bad: none is written, all are named", "[isolation]") {
