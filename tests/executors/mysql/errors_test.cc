@@ -15,8 +15,9 @@ TEST_CASE("Every code of the table has its class") {
       {ErrorClass::kReconnect,
        {1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1226, 1290,
         1792, 1836, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 3032, 4031, 5013, 5014}},
-      {ErrorClass::kRow, {1048, 1062, 1153, 1169, 1264, 1265, 1292, 1300, 1364, 1365, 1366,
-                          1369, 1406, 1451, 1452, 1526, 1586, 1644, 1977, 3140, 3819, 4025}},
+      {ErrorClass::kRow,
+       {1048, 1062, 1153, 1169, 1216, 1217, 1264, 1265, 1292, 1300, 1364, 1365, 1366,
+        1369, 1406, 1451, 1452, 1526, 1586, 1644, 1690, 1977, 3140, 3819, 4025}},
       {ErrorClass::kPause,
        {1021, 1037, 1041, 1044, 1045, 1046, 1049, 1054, 1064, 1114, 1129, 1130, 1136,
         1142, 1143, 1146, 1251, 1286, 1820, 1862, 1932, 2005, 2026, 2059, 2061, 4151}},
@@ -56,6 +57,9 @@ TEST_CASE("Reasons follow the code") {
   CHECK(MySqlRejectReason(1406) == RejectReason::kTooLong);
   CHECK(MySqlRejectReason(1153) == RejectReason::kTooLong);
   CHECK(MySqlRejectReason(1264) == RejectReason::kOutOfRange);
+  CHECK(MySqlRejectReason(1690) == RejectReason::kOutOfRange);
+  CHECK(MySqlRejectReason(1216) == RejectReason::kForeignKey);
+  CHECK(MySqlRejectReason(1217) == RejectReason::kForeignKey);
   CHECK(MySqlRejectReason(4025) == RejectReason::kConstraint);
   CHECK(MySqlRejectReason(3819) == RejectReason::kConstraint);
   CHECK(MySqlRejectReason(1644) == RejectReason::kConstraint);

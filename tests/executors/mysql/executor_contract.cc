@@ -287,6 +287,26 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a deadlock takes the whole batch back, and n
   const std::string table = NewSignallingTable();
   const auto schema = Describe(table, Conflict::kUpdate);
   // The other session has changed more, so that the server chooses the executor as the victim.
+TEST_CASE_METHOD(MySqlTest,
+                 "mysql: a number that a generated column cannot hold is the row's fault",
+                 "[mysql]") {
+  const std::string table = NewTable(
+      "id INT PRIMARY KEY, a BIGINT UNSIGNED, b BIGINT UNSIGNED, "
+      "c BIGINT UNSIGNED GENERATED ALWAYS AS (a * b) STORED");
+  const Value most = Value::Uint(18446744073709551615ULL);
+  const WriteOutcome outcome = Write(Describe(table), {{{"id", I(1)}, {"a", I(3)}, {"b", I(2)}},
+                                                       {{"id", I(2)}, {"a", most}, {"b", I(2)}},
+                                                       {{"id", I(3)}, {"a", I(5)}, {"b", I(1)}}});
+  INFO(outcome.error.code << " " << outcome.error.message);
+  REQUIRE(outcome.kind == Kind::kCommitted);
+  REQUIRE(outcome.failures.size() == 1);
+  CHECK(outcome.failures[0].row == RowRef{0, 1});
+  CHECK(outcome.failures[0].error.code == "1690");
+  CHECK(outcome.failures[0].error.reason == RejectReason::kOutOfRange);
+  CHECK(outcome.failures[0].error.column.empty());
+  CHECK(Rows(table, "c") == Strings{"6", "5"});
+}
+
   const auto other = OpenSession();
   REQUIRE(other->Execute("START TRANSACTION").ok());
   for (int id = 100; id < 200; ++id) {
