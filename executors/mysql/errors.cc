@@ -25,8 +25,28 @@ constexpr int kPauseCodes[] = {1021, 1037, 1041, 1044, 1045, 1046, 1049, 1054, 1
                                1820, 1862, 1932, 2005, 2026, 2059, 2061, 4151};
 constexpr int kFatalCodes[] = {1034, 1194, 2027};
 
+// Row codes whose message names a column; the others may quote the row's values only.
+constexpr int kColumnCodes[] = {1048, 1264, 1265, 1292, 1364, 1366, 1406};
+constexpr int kWrongValue = 1292;
+
 bool Contains(absl::Span<const int> codes, int code) {
   return std::binary_search(codes.begin(), codes.end(), code);
+}
+
+// 1292 has two forms: "… value: 'value' for column `db`.`t`.`name` at row 1", and one that ends
+// with the value.
+bool EndsWithRowNumber(std::string_view message) {
+  constexpr std::string_view kAtRow = " at row ";
+  const size_t at = message.rfind(kAtRow);
+  if (at == std::string_view::npos || at + kAtRow.size() == message.size()) return false;
+  const std::string_view number = message.substr(at + kAtRow.size());
+  return std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string_view ColumnOfError(int code, std::string_view message) {
+  if (!Contains(kColumnCodes, code)) return {};
+  if (code == kWrongValue && !EndsWithRowNumber(message)) return {};
+  return MySqlColumnInMessage(message);
 }
 
 }  // namespace
@@ -81,7 +101,7 @@ DatabaseError MySqlError(int code, std::string_view message) {
   error.code = absl::StrCat(code);
   if (error.error_class == ErrorClass::kRow) {
     error.reason = MySqlRejectReason(code);
-    error.column = std::string(MySqlColumnInMessage(message));
+    error.column = std::string(ColumnOfError(code, message));
   } else if (error.error_class != ErrorClass::kUnknown) {
     error.message = std::string(message);
   }

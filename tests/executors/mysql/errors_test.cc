@@ -78,6 +78,28 @@ TEST_CASE("The column is read from the end of the message") {
   CHECK(MySqlColumnInMessage("").empty());
 }
 
+TEST_CASE("A value that a message quotes is never taken for a column") {
+  const std::string value = "x for column 'secret' at row 1";
+  for (const int code : {1062, 1586, 1644, 1300, 1526, 1690, 1452, 4025}) {
+    INFO(code);
+    CHECK(MySqlError(code, "Duplicate entry '" + value + "' for key 'PRIMARY'").column.empty());
+  }
+  CHECK(MySqlError(1292, "Truncated incorrect DOUBLE value: '" + value + "'").column.empty());
+  CHECK(MySqlError(1292, "Truncated incorrect DOUBLE value: 'column `d`.`t`.`secret`'")
+            .column.empty());
+}
+
+TEST_CASE("The column is told where the server names one") {
+  CHECK(MySqlError(1048, "Column 'age' cannot be null").column == "age");
+  CHECK(MySqlError(1264, "Out of range value for column 'age' at row 12").column == "age");
+  CHECK(MySqlError(1265, "Data truncated for column 'age' at row 1").column == "age");
+  CHECK(MySqlError(1364, "Field 'age' doesn't have a default value").column == "age");
+  CHECK(MySqlError(1406, "Data too long for column 'age' at row 1").column == "age");
+  CHECK(MySqlError(1292, "Incorrect datetime value: 'x' for column `d`.`t`.`at` at row 1").column ==
+        "at");
+  CHECK(MySqlError(1292, "Incorrect date value: 'x' for column 'at' at row 1").column == "at");
+}
+
 TEST_CASE("What passes by itself is UNAVAILABLE") {
   CHECK(MySqlStatus({}).ok());
   CHECK(MySqlStatus(MySqlError(2002, "refused")).code() == absl::StatusCode::kUnavailable);
