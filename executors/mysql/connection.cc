@@ -91,7 +91,8 @@ DatabaseError MySqlConnection::ReadServerFacts() {
   server_.is_mariadb = rows[0][1].value_or("").find("MariaDB") != std::string::npos;
   server_.weak_durability = WeakDurability(rows[0]);
   server_.name = rows[0][6].value_or("");
-  // MySQL has no such setting. A stopped process must not hold its slot for ever.
+  // MySQL has no such setting, MariaDB since 10.3. A stopped process must not hold its slot for
+  // ever.
   return server_.is_mariadb ? Execute("SET SESSION idle_transaction_timeout=60") : DatabaseError();
 }
 

@@ -22,7 +22,7 @@ using MariaDbStatement = std::unique_ptr<st_mysql_stmt, MariaDbStatementCloser>;
 DatabaseError MariaDbError(st_mysql_stmt* statement);
 
 // A session over libmariadb, to a server that takes arrays of parameters (MARIADB_CLIENT_STMT_BULK
-// _OPERATIONS: MariaDB 10.2 and later).
+// _OPERATIONS: MariaDB).
 class MariaDbConnection final : public MySqlConnection {
  public:
   // OK and no connection where the server takes none.

@@ -16,13 +16,13 @@ struct MySqlOptions {
   // answer comes first.
   int read_timeout_s = 120;
   int write_timeout_s = 120;
-  // Where the server takes arrays of parameters (MariaDB 10.2 and later), write with them.
+  // Where the server takes arrays of parameters (MariaDB), write with them.
   bool array_binding = true;
 };
 
-// Writes to MySQL 5.7 and later and to MariaDB over Connector/C++, with SQL that both understand;
-// to a MariaDB that takes arrays of parameters over libmariadb. Nothing is sent before the first
-// call; a DSN that cannot be parsed is told by every call.
+// Writes to MySQL 5.7 and later and to MariaDB 10.3 and later over Connector/C++, with SQL that
+// both understand; to a server that takes arrays of parameters over libmariadb. Nothing is sent
+// before the first call; a DSN that cannot be parsed is told by every call.
 std::unique_ptr<Executor> MakeMySqlExecutor(MySqlOptions options);
 
 }  // namespace batchsql
