@@ -29,8 +29,9 @@ bool IsTextual(const Column& column) {
 }
 
 // Columns that a conflict sets. Under kReplace also those that were not sent: VALUES() is then what
-// the insert would have stored, the default, whether literal, expression or CURRENT_TIMESTAMP. An
-// AUTO_INCREMENT column that was not sent stays: its default would give the row a new identity.
+// the insert would have stored, the default, whether literal, expression or CURRENT_TIMESTAMP. But
+// an AUTO_INCREMENT column or a part of the primary key that was not sent stays: its default would
+// give the row a new identity, and child rows refer to it.
 std::vector<uint16_t> ColumnsSetOnConflict(const TableSchema& schema,
                                            absl::Span<const uint16_t> sent) {
   std::vector<uint16_t> set;
@@ -38,9 +39,11 @@ std::vector<uint16_t> ColumnsSetOnConflict(const TableSchema& schema,
     const Column& column = schema.column(i);
     if (column.generated || Contains(schema.conflict_key(), i)) continue;
     const bool is_sent = Contains(sent, i);
+    const bool is_identity =
+        Contains(schema.primary_key(), i) || absl::EndsWith(column.native_type, "auto_increment");
     const bool wanted =
         schema.conflict() == Conflict::kReplace
-            ? is_sent || !absl::EndsWith(column.native_type, "auto_increment")
+            ? is_sent || !is_identity
             : schema.conflict() == Conflict::kUpdate && is_sent && schema.IsUpdateColumn(i);
     if (wanted) set.push_back(static_cast<uint16_t>(i));
   }

@@ -177,6 +177,23 @@ TEST_CASE_METHOD(MySqlTest, "mysql: replace sets every kind of default, but no n
   CHECK(Rows(table, "id") == before);
 }
 
+TEST_CASE_METHOD(MySqlTest, "mysql: replace leaves a primary key that is not sent as it is",
+                 "[mysql]") {
+  const std::string table = NewTable(
+      "k INT NOT NULL UNIQUE, id VARCHAR(36) DEFAULT (UUID()) PRIMARY KEY, v INT DEFAULT 5");
+  WriteRule rule;
+  rule.conflict = Conflict::kReplace;
+  rule.key = {"k"};
+  rule.any_unique_key = true;
+  const auto schema = Describe(table, rule);
+  MustWrite(schema, {{{"k", I(1)}, {"v", I(1)}}});
+  const Strings before = Rows(table, "id");
+  REQUIRE(before.at(0).size() == 36);
+  MustWrite(schema, {{{"k", I(1)}}});
+  CHECK(Rows(table, "id") == before);
+  CHECK(Rows(table, "v") == Strings{"5"});
+}
+
 TEST_CASE_METHOD(MySqlTest, "mysql: ignore leaves an ON UPDATE column alone", "[mysql]") {
   const std::string table = NewTable(
       "id INT PRIMARY KEY, v INT, seen TIMESTAMP NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP");
@@ -270,23 +287,6 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a server that takes arrays of parameters get
   CHECK(executions() - before == (takes_arrays && !is_portable ? 1 : 3));
 }
 
-TEST_CASE_METHOD(MySqlTest, "mysql: a trigger's SIGNAL is a constraint", "[mysql]") {
-  const std::string table = NewTable("id INT PRIMARY KEY, v INT");
-  db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_t BEFORE INSERT ON ", table,
-                            " FOR EACH ROW BEGIN IF NEW.v < 0 THEN SIGNAL SQLSTATE '45000'"
-                            " SET MESSAGE_TEXT = 'no'; END IF; END"));
-  const WriteOutcome outcome =
-      Write(Describe(table), {{{"id", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"v", I(-1)}}});
-  REQUIRE(outcome.kind == Kind::kCommitted);
-  REQUIRE(outcome.failures.size() == 1);
-  CHECK(outcome.failures[0].error.reason == RejectReason::kConstraint);
-}
-
-TEST_CASE_METHOD(MySqlTest, "mysql: a deadlock takes the whole batch back, and nothing follows it",
-                 "[mysql]") {
-  const std::string table = NewSignallingTable();
-  const auto schema = Describe(table, Conflict::kUpdate);
-  // The other session has changed more, so that the server chooses the executor as the victim.
 TEST_CASE_METHOD(MySqlTest,
                  "mysql: a number that a generated column cannot hold is the row's fault",
                  "[mysql]") {
@@ -307,6 +307,23 @@ TEST_CASE_METHOD(MySqlTest,
   CHECK(Rows(table, "c") == Strings{"6", "5"});
 }
 
+TEST_CASE_METHOD(MySqlTest, "mysql: a trigger's SIGNAL is a constraint", "[mysql]") {
+  const std::string table = NewTable("id INT PRIMARY KEY, v INT");
+  db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_t BEFORE INSERT ON ", table,
+                            " FOR EACH ROW BEGIN IF NEW.v < 0 THEN SIGNAL SQLSTATE '45000'"
+                            " SET MESSAGE_TEXT = 'no'; END IF; END"));
+  const WriteOutcome outcome =
+      Write(Describe(table), {{{"id", I(1)}, {"v", I(1)}}, {{"id", I(2)}, {"v", I(-1)}}});
+  REQUIRE(outcome.kind == Kind::kCommitted);
+  REQUIRE(outcome.failures.size() == 1);
+  CHECK(outcome.failures[0].error.reason == RejectReason::kConstraint);
+}
+
+TEST_CASE_METHOD(MySqlTest, "mysql: a deadlock takes the whole batch back, and nothing follows it",
+                 "[mysql]") {
+  const std::string table = NewSignallingTable();
+  const auto schema = Describe(table, Conflict::kUpdate);
+  // The other session has changed more, so that the server chooses the executor as the victim.
   const auto other = OpenSession();
   REQUIRE(other->Execute("START TRANSACTION").ok());
   for (int id = 100; id < 200; ++id) {
