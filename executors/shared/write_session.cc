@@ -210,11 +210,15 @@ class Bisection {
     if (error.ok()) return lacks_rollback_ ? DatabaseError() : session_.ReleaseSavepoint();
     if (!IsRowFault(error)) return error;
     if (!session_.InTransaction()) {
-      return {ErrorClass::kRetry, error.code, "a row's fault ended the transaction"};
+      const ErrorClass error_class = IsOneBlock() ? ErrorClass::kPause : ErrorClass::kRetry;
+      return {error_class, error.code, "a row's fault ended the transaction"};
     }
     *fault = std::move(error);
     return lacks_rollback_ ? DatabaseError() : session_.RollbackToSavepoint();
   }
+
+  // Retries halve the batch down to one block; that would be tried for ever.
+  bool IsOneBlock() const { return plan_.blocks.size() - (plan_.merged == nullptr ? 0 : 1) == 1; }
 
   DatabaseError TryRow(RowRef row, DatabaseError* fault) {
     const std::vector<uint16_t> columns = CarriedColumns(*plan_.blocks[row.block], row.row);
