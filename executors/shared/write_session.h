@@ -37,13 +37,14 @@ class WriteSession : public SqlSession {
   virtual DatabaseError ReleaseSavepoint() = 0;
 };
 
-// Codes of DatabaseErrors that RunWrite makes itself.
+// Codes of DatabaseErrors that RunWrite, or an executor below it, makes itself.
 inline constexpr std::string_view kFencedCode = "fenced";
 inline constexpr std::string_view kProducerMovedCode = "producer_moved";
 inline constexpr std::string_view kLetterGoneCode = "letter_gone";
 inline constexpr std::string_view kDeadLettersCode = "dead_letters";  // `keep` failed
 inline constexpr std::string_view kRowFloodCode = "row_flood";
 inline constexpr std::string_view kSchemaDriftCode = "schema_drift";
+inline constexpr std::string_view kRowCountCode = "row_count";
 
 // Statements that isolating the bad rows of one batch may take, and as many again those that lack a
 // parent; a flood of bad rows pauses.

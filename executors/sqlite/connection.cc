@@ -138,7 +138,7 @@ DatabaseError Connection::Change(const std::string& sql,
                                  absl::Span<const std::string_view> parameters, uint64_t* rows) {
   std::vector<TextRow> none;
   DatabaseError error = Query(sql, parameters, &none);
-  if (error.ok()) *rows = static_cast<uint64_t>(sqlite3_changes(database_));
+  if (error.ok()) *rows = changes();
   return error;
 }
 
@@ -168,6 +168,8 @@ DatabaseError Connection::Run(sqlite3_stmt* statement) {
   sqlite3_reset(statement);  // repeats the step's error
   return error;
 }
+
+uint64_t Connection::changes() const { return static_cast<uint64_t>(sqlite3_changes(database_)); }
 
 bool Connection::InTransaction() const { return sqlite3_get_autocommit(database_) == 0; }
 

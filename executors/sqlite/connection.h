@@ -53,6 +53,8 @@ class Connection {
   // Runs a prepared statement that returns no rows, to its end, and resets it.
   DatabaseError Run(sqlite3_stmt* statement);
 
+  // Rows that the last INSERT wrote, without those of its triggers.
+  uint64_t changes() const;
   bool InTransaction() const;
   // Rows are in the open transaction whose deferred foreign keys are not satisfied.
   bool HasUnsatisfiedForeignKeys() const;

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string>
 
+#include "absl/strings/str_cat.h"
+#include "executors/shared/write_session.h"
 #include "executors/sqlite/declared_type.h"
 #include "executors/sqlite/errors.h"
 #include "executors/sqlite/insert_sql.h"
@@ -96,7 +99,20 @@ DatabaseError RowWriter::AddRow(absl::Span<const ColumnView> cells, uint32_t row
   }
   if (++bound_rows_ < statement_rows_) return {};
   bound_rows_ = 0;
-  return connection_.Run(statement_);
+  return Run();
+}
+
+// A trigger that leaves rows out (RAISE(IGNORE)) would lose them in silence.
+DatabaseError RowWriter::Run() {
+  DatabaseError error = connection_.Run(statement_);
+  if (!error.ok() || schema_.conflict() != Conflict::kInsert) return error;
+  const uint64_t written = connection_.changes();
+  if (written == statement_rows_) return {};
+  return {ErrorClass::kPause,
+          std::string(kRowCountCode),
+          absl::StrCat("of ", statement_rows_, " rows, INSERT wrote ", written),
+          {},
+          {}};
 }
 
 DatabaseError RowWriter::Bind(const Binding& binding, const ColumnView& cells, uint32_t row,

@@ -33,6 +33,7 @@ class RowWriter {
 
   DatabaseError Prepare(uint32_t rows);
   DatabaseError AddRow(absl::Span<const ColumnView> cells, uint32_t row);
+  DatabaseError Run();
   DatabaseError Bind(const Binding& binding, const ColumnView& cells, uint32_t row, int parameter);
   int BindText(const Binding& binding, const ColumnView& cells, uint32_t row, int parameter);
   int BindBytes(std::string_view bytes, int parameter);

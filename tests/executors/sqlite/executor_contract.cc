@@ -185,6 +185,48 @@ TEST_CASE_METHOD(SqliteTest, "After a trigger that ends the transaction nothing 
 }
 
 TEST_CASE_METHOD(SqliteTest, "Only plain tables are written", "[sqlite]") {
+TEST_CASE_METHOD(SqliteTest, "A row alone that ends the transaction pauses", "[sqlite]") {
+  const std::string table = NewTableAB();
+  db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_t BEFORE INSERT ON ", table,
+                            " WHEN new.a = 13 BEGIN SELECT RAISE(ROLLBACK, 'no'); END"));
+  const WriteOutcome outcome = Write(Describe(table), {{{"id", I(2)}, {"a", I(13)}}});
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(ErrorClassName(outcome.error.error_class) == ErrorClassName(ErrorClass::kPause));
+  CHECK(outcome.error.code == "SQLITE_CONSTRAINT_TRIGGER");
+  CHECK(Count(table) == 0);
+}
+
+TEST_CASE_METHOD(SqliteTest, "Rows that a trigger leaves out are not lost in silence", "[sqlite]") {
+  const std::string table = NewTableAB();
+  db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_t BEFORE INSERT ON ", table,
+                            " WHEN new.a = 13 BEGIN SELECT RAISE(IGNORE); END"));
+  const auto schema = Describe(table);
+  std::vector<Cells> rows;
+  for (int64_t id = 0; id < 120; ++id) rows.push_back({{"id", I(id)}, {"a", I(1)}});
+  MustWrite(schema, rows);
+  const auto left_out = GENERATE(0, 60, 119);
+  rows.clear();
+  for (int64_t id = 0; id < 120; ++id) {
+    rows.push_back({{"id", I(1'000 + id)}, {"a", I(id == left_out ? 13 : 1)}});
+  }
+  const WriteOutcome outcome = Write(schema, rows);
+  CHECK(outcome.kind == Kind::kNotCommitted);
+  CHECK(ErrorClassName(outcome.error.error_class) == ErrorClassName(ErrorClass::kPause));
+  CHECK(outcome.error.code == "row_count");
+  CHECK(Count(table) == 120);
+}
+
+TEST_CASE_METHOD(SqliteTest, "A trigger's own rows are not counted as those of the batch",
+                 "[sqlite]") {
+  const std::string table = NewTableAB();
+  const std::string other = NewTableAB();
+  db().Execute(absl::StrCat("CREATE TRIGGER ", table, "_t AFTER INSERT ON ", table,
+                            " BEGIN INSERT INTO ", other,
+                            " VALUES (new.id, 1, 1), (-new.id, 1, 1);", " END"));
+  MustWrite(Describe(table), {{{"id", I(1)}}, {{"id", I(2)}}});
+  CHECK(Count(other) == 4);
+}
+
   const std::string name = UniqueName();
   db().Execute(absl::StrCat("CREATE VIRTUAL TABLE ", name, " USING fts5(a)"));
   CHECK(DescribeCode(name) == absl::StatusCode::kFailedPrecondition);
