@@ -89,8 +89,10 @@ DatabaseError Connection::UseWal() {
   return {};
 }
 
-DatabaseError Connection::LastError(int code) const {
-  return MakeError(code, sqlite3_errmsg(database_));
+DatabaseError Connection::LastError(int code) {
+  DatabaseError error = MakeError(code, sqlite3_errmsg(database_));
+  is_broken_ = is_broken_ || error.error_class == ErrorClass::kReconnect;
+  return error;
 }
 
 DatabaseError Connection::Execute(const std::string& sql) {

@@ -56,6 +56,8 @@ class Connection {
   // Rows that the last INSERT wrote, without those of its triggers.
   uint64_t changes() const;
   bool InTransaction() const;
+  // An error has asked for a new connection.
+  bool is_broken() const { return is_broken_; }
   // Rows are in the open transaction whose deferred foreign keys are not satisfied.
   bool HasUnsatisfiedForeignKeys() const;
   uint32_t parameters_max() const { return parameters_max_; }
@@ -67,9 +69,10 @@ class Connection {
   explicit Connection(sqlite3* database) : database_(database) {}
   DatabaseError SetUp(const SqliteOptions& options);
   DatabaseError UseWal();
-  DatabaseError LastError(int code) const;
+  DatabaseError LastError(int code);
 
   sqlite3* database_;
+  bool is_broken_ = false;
   uint32_t parameters_max_ = 999;
   uint64_t bytes_max_ = 0;
   std::list<std::pair<std::string, StatementPtr>> statements_;  // most recently used first

@@ -148,10 +148,7 @@ class SqliteExecutor final : public Executor, private WriteSession {
   WriteOutcome Write(const WritePlan& plan, const FlushProgress& progress,
                      KeepFailures keep) override {
     WriteOutcome outcome = RunWrite(*this, plan, progress, keep);
-    if (outcome.kind == WriteOutcome::Kind::kInDoubt ||
-        outcome.error.error_class == ErrorClass::kReconnect) {
-      Disconnect();
-    }
+    if (outcome.kind == WriteOutcome::Kind::kInDoubt) Disconnect();
     return outcome;
   }
 
@@ -174,7 +171,7 @@ class SqliteExecutor final : public Executor, private WriteSession {
     return contents;
   }
 
-  bool connected() const override { return connection_ != nullptr; }
+  bool connected() const override { return connection_ != nullptr && !connection_->is_broken(); }
   void Disconnect() override { connection_.reset(); }
 
  private:
@@ -257,7 +254,9 @@ class SqliteExecutor final : public Executor, private WriteSession {
             std::move(error)};
   }
 
+  // What every call begins with, so that each leaves a broken connection behind.
   DatabaseError Connect() {
+    if (!connected()) Disconnect();
     return connection_ == nullptr ? Connection::Open(options_, &connection_) : DatabaseError();
   }
 

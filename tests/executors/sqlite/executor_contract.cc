@@ -1,3 +1,4 @@
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -326,6 +327,71 @@ TEST_CASE_METHOD(SqliteTest, "A plan of more groups than there are cached statem
     CHECK(Count(table, absl::StrCat(column, " = id AND (id >> ", i, ") % 2 = 1")) == 128 * 60);
     CHECK(Count(table, absl::StrCat(column, " IS NULL")) == 128 * 60);
   }
+}
+
+// While one lives, files that SQLite opens have locks in their shared memory that can be made to
+// fail.
+class FailingLocks {
+ public:
+  FailingLocks() {
+    original_ = sqlite3_vfs_find(nullptr);
+    vfs_ = *original_;
+    vfs_.zName = "failing";
+    vfs_.xOpen = Open;
+    REQUIRE(sqlite3_vfs_register(&vfs_, 1) == SQLITE_OK);
+  }
+  ~FailingLocks() {
+    fail_ = false;
+    sqlite3_vfs_register(original_, 1);
+    sqlite3_vfs_unregister(&vfs_);
+  }
+  static void Fail(bool fail) { fail_ = fail; }
+
+ private:
+  static int Open(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags,
+                  int* out_flags) {
+    const int code = original_->xOpen(original_, name, file, flags, out_flags);
+    if (code != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0) return code;
+    original_methods_ = file->pMethods;
+    methods_ = *file->pMethods;
+    methods_.xShmLock = ShmLock;
+    file->pMethods = &methods_;
+    return code;
+  }
+  static int ShmLock(sqlite3_file* file, int offset, int count, int flags) {
+    if (fail_) return SQLITE_IOERR_SHMLOCK;
+    return original_methods_->xShmLock(file, offset, count, flags);
+  }
+
+  inline static sqlite3_vfs* original_ = nullptr;
+  inline static const sqlite3_io_methods* original_methods_ = nullptr;
+  inline static sqlite3_io_methods methods_;
+  inline static bool fail_ = false;
+  inline static sqlite3_vfs vfs_;  // of files that are closed later, too
+};
+
+TEST_CASE_METHOD(SqliteTest, "A connection whose locks are broken is dropped, whatever it did",
+                 "[sqlite]") {
+  const FailingLocks locks;
+  const auto schema = Describe(NewTableAB());
+  const auto broken = MakeSqliteExecutor({.path = Path()});
+  const RowBlock block = Block(*schema, {{{"id", I(1)}}});
+  const std::vector<std::function<bool()>> calls = {
+      [&] { return broken->Describe(schema->name(), WriteRule()).ok(); },
+      [&] { return broken->ReadSlots(pipeline()).ok(); },
+      [&] { return broken->Claim(NextClaim()).ok(); },
+      [&] { return broken->Resolve(NextMove()).ok(); },
+      [&] { return broken->ReadContents(pipeline(), *schema, false).ok(); },
+      [&] { return WriteThrough(*broken, PlanWrite(schema, {&block})).kind == Kind::kCommitted; }};
+  for (size_t i = 0; i < calls.size(); ++i) {
+    INFO(i);
+    REQUIRE(broken->Describe(schema->name(), WriteRule()).ok());
+    FailingLocks::Fail(true);
+    CHECK_FALSE(calls[i]());
+    FailingLocks::Fail(false);
+    CHECK_FALSE(broken->connected());
+  }
+  CHECK(WriteThrough(*broken, PlanWrite(schema, {&block})).kind == Kind::kCommitted);
 }
 
 TEST_CASE_METHOD(SqliteTest, "A COMMIT refused for its foreign keys leaves no transaction",
