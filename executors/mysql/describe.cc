@@ -41,6 +41,16 @@ std::optional<uint64_t> Number(const std::optional<std::string>& text) {
   return number;
 }
 
+// The next number of an AUTO_INCREMENT column stands behind the columns, among the table's options.
+std::string WithoutCounter(std::string definition) {
+  constexpr std::string_view kCounter = " AUTO_INCREMENT=";
+  const size_t options = definition.rfind("\n)");
+  const size_t begin = definition.find(kCounter, options == std::string::npos ? 0 : options);
+  if (begin == std::string::npos) return definition;
+  const size_t end = definition.find_first_not_of("0123456789", begin + kCounter.size());
+  return definition.erase(begin, end == std::string::npos ? end : end - begin);
+}
+
 struct UniqueIndex {
   std::string name;
   std::vector<uint16_t> columns;
@@ -226,6 +236,17 @@ class Describer {
 absl::StatusOr<TableSchema> DescribeMySqlTable(MySqlConnection& connection, const TableName& name,
                                                const WriteRule& rule, DatabaseError* error) {
   return Describer(connection, name, error).Describe(rule);
+}
+
+DatabaseError ReadMySqlTableForm(MySqlConnection& connection, const TableName& name,
+                                 std::string* form) {
+  std::vector<MySqlRow> rows;
+  DatabaseError error =
+      connection.Query(absl::StrCat("SHOW CREATE TABLE ", QuoteMySqlTable(name)), {}, &rows);
+  if (!error.ok()) return error;
+  if (rows.size() != 1 || rows[0].size() < 2) return MySqlError(2027, "no definition of the table");
+  *form = WithoutCounter(rows[0][1].value_or(""));
+  return {};
 }
 
 absl::Status CheckMySqlTableKind(MySqlConnection& connection, const TableName& name,

@@ -16,6 +16,11 @@ namespace batchsql {
 absl::StatusOr<TableSchema> DescribeMySqlTable(MySqlConnection& connection, const TableName& name,
                                                const WriteRule& rule, DatabaseError* error);
 
+// The table's definition as the server writes it, without what rows change in it. Cheaper than
+// DescribeMySqlTable by far.
+DatabaseError ReadMySqlTableForm(MySqlConnection& connection, const TableName& name,
+                                 std::string* form);
+
 // As Describe of the table: NOT_FOUND, or FAILED_PRECONDITION unless it is an InnoDB table.
 absl::Status CheckMySqlTableKind(MySqlConnection& connection, const TableName& name,
                                  DatabaseError* error);

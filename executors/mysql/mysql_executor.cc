@@ -17,6 +17,7 @@
 #include "executors/mysql/sql_text.h"
 #include "executors/shared/letter_table.h"
 #include "executors/shared/own_tables.h"
+#include "executors/shared/seen_schemas.h"
 #include "executors/shared/table_contents.h"
 #include "executors/shared/write_session.h"
 
@@ -190,6 +191,7 @@ class MySqlExecutor final : public Executor, private WriteSession {
 
   void Disconnect() override {
     in_transaction_ = false;
+    seen_ = {};
     writer_.reset();
     connection_.reset();
   }
@@ -358,6 +360,21 @@ class MySqlExecutor final : public Executor, private WriteSession {
     return error;
   }
 
+  // The rows that were written hold the table's metadata lock until COMMIT, so the definition can
+  // be read behind them; and unlike a SELECT, SHOW needs no more than the right to insert.
+  DatabaseError CheckTable(const WritePlan& plan) override {
+    const TableName& name = plan.schema->name();
+    std::string form;
+    DatabaseError error = ReadMySqlTableForm(*connection_, name, &form);
+    Note(error);
+    if (!error.ok()) return error;
+    return seen_.Check(plan, std::move(form), [&](DatabaseError* failure) {
+      auto schema = DescribeMySqlTable(*connection_, name, plan.schema->rule(), failure);
+      Note(*failure);
+      return schema;
+    });
+  }
+
   // Neither server has deferred constraints.
   DatabaseError MakeConstraintsImmediate() override { return {}; }
 
@@ -394,6 +411,7 @@ class MySqlExecutor final : public Executor, private WriteSession {
   const absl::StatusOr<MySqlAddress> address_;
   std::unique_ptr<MySqlConnection> connection_;
   std::unique_ptr<MySqlRowWriter> writer_;  // with the connection
+  SeenSchemas seen_;                        // with the connection
   bool in_transaction_ = false;
   std::chrono::steady_clock::time_point opened_;
 

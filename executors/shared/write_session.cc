@@ -322,6 +322,12 @@ class Attempt {
                    OwnError(ErrorClass::kRetry, "", "the transaction ended before its commit"));
   }
 
+  // What a table without rollback holds stays, whatever it is now.
+  DatabaseError CheckTable() {
+    if (plan_.groups.empty() || LacksRollback(plan_)) return {};
+    return session_.CheckTable(plan_);
+  }
+
   DatabaseError CorrectTotals(absl::Span<const RowFailure> failures, uint64_t coalesced_rows) {
     const SlotTotals totals = TotalsAfter(plan_, progress_, failures, coalesced_rows);
     if (totals == move_.after.totals) return {};
@@ -373,6 +379,9 @@ class Attempt {
 
   WriteOutcome Finish(std::vector<RowFailure> failures, uint64_t coalesced_rows) {
     if (!session_.InTransaction()) return Vanished();
+    if (DatabaseError error = CheckTable(); !error.ok()) {
+      return Abandon(Kind::kNotCommitted, std::move(error));
+    }
     if (DatabaseError error = CorrectTotals(failures, coalesced_rows); !error.ok()) {
       return Abandon(Kind::kNotCommitted, std::move(error));
     }

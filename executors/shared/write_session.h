@@ -20,6 +20,10 @@ class WriteSession : public SqlSession {
   // give that result. `ranges` are rows of one group, which all carry `columns`.
   virtual DatabaseError WriteRows(const WritePlan& plan, absl::Span<const uint16_t> columns,
                                   absl::Span<const RowRange> ranges) = 0;
+  // Behind the rows: fails with kSchemaChangedCode where the table is not what they were checked
+  // against, so that the database may have changed them in silence. What is found holds until the
+  // transaction ends. No-op where Begin looks.
+  virtual DatabaseError CheckTable(const WritePlan& /*plan*/) { return {}; }
   // Corrects the totals that Begin wrote, where rows were left out.
   virtual DatabaseError SetTotals(const SlotMove& move) = 0;
   // Moves the producers by compare-and-set. `*moved` is false when one was not as expected.
@@ -44,6 +48,7 @@ inline constexpr std::string_view kLetterGoneCode = "letter_gone";
 inline constexpr std::string_view kDeadLettersCode = "dead_letters";  // `keep` failed
 inline constexpr std::string_view kRowFloodCode = "row_flood";
 inline constexpr std::string_view kSchemaDriftCode = "schema_drift";
+inline constexpr std::string_view kSchemaChangedCode = "schema_changed";
 inline constexpr std::string_view kRowCountCode = "row_count";
 
 // Statements that isolating the bad rows of one batch may take, and as many again those that lack a
@@ -56,8 +61,8 @@ inline constexpr uint64_t kDriftRowsMin = 100;
 
 // Runs the plan through the session in one transaction (docs/architecture.md, "One flush"). First
 // as a whole, without savepoints. When a row is at fault, again from the start under savepoints,
-// halving until the faulty rows stand alone. Those that lack a parent are tried once more behind the
-// others, while one of them passes. The rest is left out, given to `keep` directly before the
+// halving until the faulty rows stand alone. Those that lack a parent are tried once more behind
+// the others, while one of them passes. The rest is left out, given to `keep` directly before the
 // commit, and reported. After every error the session's InTransaction is asked, and nothing
 // more is sent in a transaction that is gone. Inserts into a table without rollback go one by one
 // instead.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "executors/shared/letter_table.h"
 #include "executors/shared/own_tables.h"
+#include "executors/shared/seen_schemas.h"
 #include "executors/shared/table_contents.h"
 #include "executors/shared/write_session.h"
 #include "executors/sqlite/connection.h"
@@ -172,7 +173,10 @@ class SqliteExecutor final : public Executor, private WriteSession {
   }
 
   bool connected() const override { return connection_ != nullptr && !connection_->is_broken(); }
-  void Disconnect() override { connection_.reset(); }
+  void Disconnect() override {
+    seen_ = {};
+    connection_.reset();
+  }
 
  private:
   DatabaseError Begin(const SlotMove& move, bool* moved) override {
@@ -222,6 +226,17 @@ class SqliteExecutor final : public Executor, private WriteSession {
       return {ErrorClass::kRow, "SQLITE_CONSTRAINT_FOREIGNKEY", "", RejectReason::kForeignKey, ""};
     }
     return {};
+  }
+
+  // The transaction keeps other writers out. The version counts every CREATE, ALTER and DROP in the
+  // file, also those of the daemon's own tables.
+  DatabaseError CheckTable(const WritePlan& plan) override {
+    std::vector<TextRow> version;
+    DatabaseError error = connection_->Query("PRAGMA main.schema_version", {}, &version);
+    if (!error.ok()) return error;
+    return seen_.Check(plan, version.at(0).at(0).value_or(""), [&](DatabaseError* /*error*/) {
+      return sqlite::DescribeTable(*connection_, plan.schema->name(), plan.schema->rule());
+    });
   }
 
   // SQLite cannot make a constraint that was declared deferred immediate; WriteRows asks instead.
@@ -297,6 +312,7 @@ class SqliteExecutor final : public Executor, private WriteSession {
 
   const SqliteOptions options_;
   std::unique_ptr<Connection> connection_;
+  SeenSchemas seen_;        // with the connection
   bool isolating_ = false;  // the open transaction writes under savepoints
 };
 

@@ -65,6 +65,34 @@ def test_rows_wait_for_a_column_that_comes_back(database, serve):
     assert (status.dead_letters, status.drift, status.last_error) == (0, "", "")
 
 
+def test_rows_are_not_written_into_a_column_that_would_round_them(database, serve):
+    table, odd = database.create(DDL), 2**53 + 1
+    _, client = serve(database, f"name: {table}, conflict: update")
+
+    def write(key, number, ack):
+        client.write(table, api.rows(["id", "n"], [[key, number]]), ack=ack)
+
+    def recreate(columns):  # behind the daemon's back: nothing has failed
+        database.execute(f"DROP TABLE {table}")
+        database.create(columns, table)
+
+    write(0, 0, api.DATABASE)
+    recreate(DDL.replace("n {id}", "n {double}"))
+    write(1, 1, api.DATABASE)
+    assert [float(n) for n, in database.query(f"SELECT n FROM {table}")] == [1.0]
+    recreate(DDL)
+    write(2, 2, api.DATABASE)
+    recreate(DDL.replace("n {id}", "n {double}"))
+    write(3, odd, api.JOURNAL)
+    processes.wait_until(lambda: client.table_status(table).last_error == "schema_drift", 60,
+                         "a pause")
+    assert database.count(table) == 0
+    recreate(DDL)
+    wait_for_idle(client, table)
+    assert database.query(f"SELECT id, n FROM {table}") == [("3", str(odd))]
+    assert client.table_status(table).dead_letters == 0
+
+
 def test_an_operator_makes_dead_letters_of_rows_that_do_not_fit(database, serve):
     table, daemon, client = drop_under_waiting_rows(database, serve)
     refused = batchsql(daemon, "tables", "reconcile", "--ignore-column", "n", table, code=2)

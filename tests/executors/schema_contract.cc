@@ -10,6 +10,59 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
+// The rows were checked against what the table was.
+void CheckNotWritten(const WriteOutcome& outcome) {
+  INFO(outcome.error.code << " " << outcome.error.message);
+  CHECK(outcome.kind == WriteOutcome::Kind::kNotCommitted);
+  CHECK(ErrorClassName(outcome.error.error_class) == ErrorClassName(ErrorClass::kPause));
+  CHECK(outcome.error.code == "schema_changed");
+}
+
+TEST_CASE_METHOD(ContractTest,
+                 "A column that changes its type is not written with rows from before",
+                 "[schema]") {
+  const std::string id = absl::StrCat("id ", Sql(ColumnType::kInt64), " NOT NULL PRIMARY KEY, a ");
+  const std::string table = NewTable(absl::StrCat(id, Sql(ColumnType::kTimestamp)));
+  const bool is_warm = GENERATE(false, true);
+  const auto before = Describe(table);
+  const std::vector<Cells> rows = {{{"id", Value::Int(1)}, {"a", Value::Timestamp(1'000'001)}}};
+  if (is_warm) MustWrite(before, {{{"id", Value::Int(7)}}});
+  db().Execute(absl::StrCat("DROP TABLE ", table));
+  db().Execute(absl::StrCat("CREATE TABLE ", table, " (", id, Sql(ColumnType::kText), ")"));
+  CheckNotWritten(Write(before, rows));
+  CheckNotWritten(Write(before, rows));
+  CHECK(Count(table) == 0);
+  MustWrite(Describe(table), {{{"id", Value::Int(1)}, {"a", Value::Text("now text")}}});
+  MustWrite(before, {{{"id", Value::Int(2)}}});  // without the column that has changed
+  CHECK(Rows(table, "a") == Strings{"now text", "NULL"});
+}
+
+TEST_CASE_METHOD(ContractTest, "Bad rows of an altered table are not told as the rows' fault",
+                 "[schema]") {
+  const std::string table = NewTableAB("CHECK (b < 100)");
+  const auto before = Describe(table);
+  db().Execute(absl::StrCat("DROP TABLE ", table));
+  const std::string integer = Sql(ColumnType::kInt64);
+  db().Execute(absl::StrCat("CREATE TABLE ", table, " (id ", integer, " NOT NULL PRIMARY KEY, a ",
+                            Sql(ColumnType::kFloat64), ", b ", integer, ", CHECK (b < 100))"));
+  CheckNotWritten(
+      Write(before, {{{"id", Value::Int(1)}, {"a", Value::Int(1)}, {"b", Value::Int(1)}},
+                     {{"id", Value::Int(2)}, {"a", Value::Int(1)}, {"b", Value::Int(500)}}}));
+  CHECK(Count(table) == 0);
+}
+
+TEST_CASE_METHOD(ContractTest, "A column or an index that is added stops nothing", "[schema]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table, GENERATE(Conflict::kInsert, Conflict::kUpdate));
+  MustWrite(schema, {{{"id", Value::Int(1)}, {"a", Value::Int(1)}}});
+  const NewColumn added = {"more", ColumnType::kText};
+  REQUIRE(executor().AddColumns({"", table}, {&added, 1}).ok());
+  MustWrite(schema, {{{"id", Value::Int(2)}, {"a", Value::Int(1)}}});
+  db().Execute(absl::StrCat("CREATE INDEX ", table, "_a ON ", table, " (a)"));
+  MustWrite(schema, {{{"id", Value::Int(3)}, {"a", Value::Int(1)}}});
+  CHECK(Count(table) == 3);
+}
+
 TEST_CASE_METHOD(ContractTest, "CreateTable: what is inferred takes what it was inferred from",
                  "[schema]") {
   const std::string table = UniqueName();

@@ -278,6 +278,7 @@ TEST_CASE_METHOD(MySqlTest, "mysql: a server that takes arrays of parameters get
   const auto executions = [&] {
     return std::stoi(*db().Query("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'")[0][1]);
   };
+  MustWrite(schema, {{{"id", I(1'000)}}});  // a connection's first flush describes the table
   const int before = executions();
   MustWrite(schema, rows);
   const bool takes_arrays = OpenSession()->server().is_mariadb;
@@ -305,6 +306,68 @@ TEST_CASE_METHOD(MySqlTest,
   CHECK(outcome.failures[0].error.reason == RejectReason::kOutOfRange);
   CHECK(outcome.failures[0].error.column.empty());
   CHECK(Rows(table, "c") == Strings{"6", "5"});
+}
+
+TEST_CASE_METHOD(MySqlTest, "mysql: values that an altered column would change are not written",
+                 "[mysql]") {
+  struct Alter {
+    const char* before;
+    const char* after;
+    Value value;
+  };
+  const std::vector<Alter> alters = {
+      {"DATETIME(6)", "DATETIME", Value::Timestamp(1'000'001)},
+      {"DECIMAL(10,4)", "DECIMAL(10,2)", T("1.2345")},
+      {"BIGINT", "DOUBLE", I(9'007'199'254'740'993)},
+      {"VARCHAR(9)", "CHAR(9)", T("a ")},
+      {"VARCHAR(9) COLLATE utf8mb4_nopad_bin", "VARCHAR(9) COLLATE utf8mb4_general_ci", T("a")},
+      {"ENUM('a', 'b') COLLATE utf8mb4_general_ci", "ENUM('A', 'B') COLLATE utf8mb4_general_ci",
+       T("a")}};
+  for (const Alter& alter : alters) {
+    INFO(alter.before << " to " << alter.after);
+    const std::string table = NewTable(absl::StrCat("id INT PRIMARY KEY, v ", alter.before));
+    const auto before = Describe(table);
+    MustWrite(before, {{{"id", I(1)}, {"v", alter.value}}});
+    db().Execute(absl::StrCat("ALTER TABLE ", table, " MODIFY v ", alter.after));
+    const WriteOutcome outcome = Write(before, {{{"id", I(2)}, {"v", alter.value}}});
+    CHECK(outcome.kind == Kind::kNotCommitted);
+    CHECK(ErrorClassName(outcome.error.error_class) == ErrorClassName(ErrorClass::kPause));
+    CHECK(outcome.error.code == "schema_changed");
+    CHECK(Count(table) == 1);
+    MustWrite(before, {{{"id", I(3)}}});
+    CHECK(executor().connected());
+  }
+}
+
+TEST_CASE_METHOD(MySqlTest, "mysql: a table that was looked at cannot be altered before COMMIT",
+                 "[mysql]") {
+  const std::string table = NewTable("id INT PRIMARY KEY, v DATETIME(6), CHECK (id < 100)");
+  const auto schema = Describe(table);
+  const auto other = OpenSession();
+  REQUIRE(other->Execute("SET SESSION lock_wait_timeout=0").ok());
+  DatabaseError altered;
+  on_keep = [&] {  // behind the look, before COMMIT
+    altered = other->Execute(absl::StrCat("ALTER TABLE ", table, " MODIFY v DATETIME"));
+    return absl::OkStatus();
+  };
+  const WriteOutcome outcome = Write(schema, {{{"id", I(1)}, {"v", Value::Timestamp(1)}},
+                                              {{"id", I(500)}, {"v", Value::Timestamp(1)}}});
+  CHECK(outcome.kind == Kind::kCommitted);
+  CHECK(altered.code == "1205");
+  CHECK(Rows(table, "v") == Strings{"1970-01-01 00:00:00.000001"});
+}
+
+TEST_CASE_METHOD(MySqlTest, "mysql: numbers that the table gives do not make it another",
+                 "[mysql]") {
+  const std::string table = NewTable("id INT AUTO_INCREMENT PRIMARY KEY, v INT");
+  const auto schema = Describe(table);
+  MustWrite(schema, {{{"v", I(1)}}});
+  const auto described = [&] {
+    return std::stoi(*db().Query("SHOW GLOBAL STATUS LIKE 'Com_select'")[0][1]);
+  };
+  const int before = described();
+  for (int i = 0; i < 3; ++i) MustWrite(schema, {{{"v", I(i)}}, {{"v", I(i)}}});
+  CHECK(described() == before);
 }
 
 TEST_CASE_METHOD(MySqlTest, "mysql: a trigger's SIGNAL is a constraint", "[mysql]") {

@@ -227,6 +227,19 @@ TEST_CASE_METHOD(SqliteTest, "A trigger's own rows are not counted as those of t
   CHECK(Count(other) == 4);
 }
 
+TEST_CASE_METHOD(SqliteTest, "Other tables that come and go do not stop a table", "[sqlite]") {
+  const std::string table = NewTableAB();
+  const auto schema = Describe(table);
+  MustWrite(schema, {{{"id", I(1)}, {"a", I(1)}}});
+  db().Execute("CREATE TABLE another (id INTEGER)");
+  MustWrite(schema, {{{"id", I(2)}, {"a", I(1)}}});
+  REQUIRE(executor().ReadProducers({"", table}, {}).ok());  // makes a table of our own
+  MustWrite(schema, {{{"id", I(3)}, {"a", I(1)}}});
+  db().Execute("DROP TABLE another");
+  MustWrite(schema, {{{"id", I(4)}, {"a", I(1)}}});
+  CHECK(Count(table) == 4);
+}
+
 TEST_CASE_METHOD(SqliteTest, "Only plain tables are written", "[sqlite]") {
   const std::string name = UniqueName();
   db().Execute(absl::StrCat("CREATE VIRTUAL TABLE ", name, " USING fts5(a)"));
