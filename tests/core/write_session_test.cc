@@ -72,6 +72,17 @@ TEST_CASE("One bad row among ten thousand costs few statements") {
   CHECK(session.statements < 40);
 }
 
+TEST_CASE("Rows without a parent are tried again, with as many statements") {
+  const Rows rows = Ids(900);
+  FakeSession session;
+  session.reason = RejectReason::kForeignKey;
+  for (int64_t id = 0; id < 900; ++id) session.bad.insert(id);
+  const WriteOutcome outcome = Run(session, rows.plan);
+  CHECK(outcome.kind == Kind::kCommitted);
+  CHECK(FailedIds(rows, outcome) == session.bad);
+  CHECK(session.statements == 1 + (2 * 900 - 1) + 900);
+}
+
 TEST_CASE("Nothing more is sent in a transaction that is gone") {
   const Rows rows = Ids(8);
   const Rows more = Ids(1);

@@ -190,6 +190,27 @@ TEST_CASE_METHOD(IsolationTest, "update: a merged row waits for its parent as on
   CHECK(Rows(table, "id, a, b") == Strings{"1|3|2", "2|NULL|1", "3|NULL|1", "9|NULL|2"});
 }
 
+// Where keys may be equal in different ways, rows of one key are not merged.
+TEST_CASE_METHOD(IsolationTest, "A row that waits for its parent does not overwrite a newer one",
+                 "[isolation]") {
+  const auto strategy = GENERATE(Conflict::kUpdate, Conflict::kReplace);
+  const std::string table = UniqueName();
+  const std::string decimal = Sql(ColumnType::kDecimal);
+  db().Execute(absl::StrCat("CREATE TABLE ", table, " (id ", decimal, " NOT NULL PRIMARY KEY, a ",
+                            decimal, ", b ", decimal, ", FOREIGN KEY (a) REFERENCES ", table,
+                            " (id))"));
+  const auto schema = Describe(table, strategy);
+  const auto number = [](const char* text) { return Value::Number(text); };
+  const WriteOutcome outcome =
+      Write(schema, {{{"id", number("1")}, {"a", number("2")}, {"b", number("1")}},
+                     {{"id", number("9")}, {"a", number("404")}, {"b", number("1")}},
+                     {{"id", number("1")}, {"a", N()}, {"b", number("2")}},
+                     {{"id", number("2")}, {"a", N()}, {"b", number("3")}}});
+  REQUIRE(outcome.kind == Kind::kCommitted);
+  CHECK(Count(table) == 2);
+  CHECK(Count(table, "id = 1 AND a IS NULL AND b = 2") == 1);
+}
+
 TEST_CASE_METHOD(IsolationTest, "All rows bad: none is written, all are named", "[isolation]") {
   const std::string table = NewTableAB("CHECK (a > 0)");
   const auto schema = Describe(table);
