@@ -73,6 +73,20 @@ TEST_CASE_METHOD(MovedBackTest, "What any slot of a target that moved back lost 
 }
 
 TEST_CASE_METHOD(MovedBackTest,
+                 "Without a journal the rows behind what any slot lost are written") {
+  with_journal = false;
+  StartAndOpen();
+  WriteThroughTwoSlots();
+  Lose(GENERATE(1, 11));
+  for (int64_t id = 21; id <= 60; ++id) {
+    const std::string request = std::to_string(id);
+    REQUIRE(Submit(request, id).ok());
+    CHECK(RunToAnswer(request).status.ok());
+  }
+  CHECK(TableBehind(20) == Rows(21, 60));
+}
+
+TEST_CASE_METHOD(MovedBackTest,
                  "Flushes beside each other in a target that stands are not fenced") {
   StartAndOpen();
   constexpr int64_t kRequests = 200;
