@@ -3,7 +3,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
@@ -54,19 +56,31 @@ int ExitCodeOf(const LoadOutcome& outcome) {
   return outcome.rejected > 0 ? kExitRejected : kExitOk;
 }
 
+bool IsInput(const std::string& rejects_path, const std::string& input_path) {
+  std::error_code none;  // what does not exist is not the input
+  return std::filesystem::equivalent(rejects_path, input_path == "-" ? "/dev/stdin" : input_path,
+                                     none);
+}
+
 }  // namespace
 
 int RunLoad(const LoadCommand& command) {
   CatchSignals();
   absl::StatusOr<InputFile> input = InputFile::Open(command.path, &g_stop.stop);
   if (!input.ok()) return Complain(std::string(input.status().message()), kExitUsage);
+  if (IsInput(command.rejects_path, command.path)) {
+    return Complain(
+        absl::StrCat(command.rejects_path, ": is the input, which --rejects would empty"),
+        kExitUsage);
+  }
   Progress progress(stderr, isatty(STDERR_FILENO) != 0);
-  absl::StatusOr<std::unique_ptr<RejectReport>> rejects = RejectReport::Create(
-      input->name(), command.rejects_path, [&](const std::string& line) { progress.Print(line); });
-  if (!rejects.ok()) return Complain(std::string(rejects.status().message()), kExitUsage);
   const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel =
       Connect(command.server.address, command.server.connect_deadline);
   if (!channel.ok()) return Complain(std::string(channel.status().message()), kExitServer);
+  // The rejects of an earlier load go only when this one begins.
+  absl::StatusOr<std::unique_ptr<RejectReport>> rejects = RejectReport::Create(
+      input->name(), command.rejects_path, [&](const std::string& line) { progress.Print(line); });
+  if (!rejects.ok()) return Complain(std::string(rejects.status().message()), kExitUsage);
 
   const std::unique_ptr<v1::Ingest::Stub> stub = v1::Ingest::NewStub(*channel);
   const auto started = std::chrono::steady_clock::now();
