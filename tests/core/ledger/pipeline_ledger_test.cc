@@ -67,6 +67,7 @@ TEST_CASE_METHOD(PipelineLedgerTest,
                  "A pipeline that cannot be opened saves nothing over its counts") {
   StartAndOpen();
   SubmitNumbered("a", 1, 1, 10);
+  pipeline->CountRejected(std::vector<RowRejection>(3));  // of which the journal does not know
   const IntakeTotals before = MustAudit().intake;
   Stop();
   auto ledger = *LedgerFile::Open(&journal_disk, "data/journal");
