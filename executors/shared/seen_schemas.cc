@@ -17,9 +17,10 @@ DatabaseError Changed(std::string message) {
 // any more, the key counts as changed.
 std::vector<uint16_t> ChangedColumns(const TableSchema& before, const TableSchema& now) {
   std::vector<uint16_t> changed;
-  for (uint16_t i = 0; i < before.columns().size(); ++i) {
-    const int at = now.FindColumn(before.column(i).name);
-    if (at < 0 || !(now.column(at) == before.column(i))) changed.push_back(i);
+  for (size_t i = 0; i < before.columns().size(); ++i) {
+    const Column& column = before.column(i);
+    const int at = now.FindColumn(column.name);
+    if (at < 0 || !(now.column(at) == column)) changed.push_back(static_cast<uint16_t>(i));
   }
   if (before.CanCoalesce() && !now.CanCoalesce()) {
     changed.insert(changed.end(), before.conflict_key().begin(), before.conflict_key().end());
