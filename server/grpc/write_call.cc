@@ -30,9 +30,9 @@ class OpenCall {
   OpenCall(grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response, CallMetrics& metrics)
       : reactor_(reactor), response_(response), metrics_(metrics) {}
 
-  void End(const grpc::Status& status, grpc::ByteBuffer response = {}) {
+  void End(const grpc::Status& status, const grpc::ByteBuffer& response = {}) {
     if (ended_.exchange(true)) return;
-    *response_ = std::move(response);
+    *response_ = response;  // shares the bytes
     metrics_.Finish(reactor_, status);
   }
 

@@ -24,7 +24,8 @@ class EndTest : public LettersPipelineTest {
   void SubmitWithMemory(const std::string& request, int64_t id) {
     QueuedBlock block = Block(request, {{{"id", Value::Int(id)}}});
     block.memory = budget.Take(1'000);
-    REQUIRE(pipeline->Submit(std::move(block)).ok());
+    const absl::Status submitted = pipeline->Submit(std::move(block)).status();
+    REQUIRE(submitted.ok());
   }
   // Somebody else takes the pipeline over.
   void ClaimByAnother() {
@@ -87,7 +88,8 @@ TEST_CASE_METHOD(EndTest, "A request that is repeated to a stopped pipeline is a
   first.answer.sequence = 1;
   QueuedBlock again = Block("again", {});
   again.answer = first.answer;
-  REQUIRE(pipeline->Submit(std::move(first)).ok());
+  const absl::Status submitted = pipeline->Submit(std::move(first)).status();
+  REQUIRE(submitted.ok());
   database.AwaitHeld(1);
   ClaimByAnother();
   database.Release();
