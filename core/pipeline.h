@@ -370,6 +370,8 @@ class Pipeline {
   void AnswerStopped();
   void GiveUpQueue();
   absl::Status StoppingStatus() const;
+  // For requests that were accepted: never NOT_FOUND, as a removed table says to new ones.
+  absl::Status GivenUpStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;

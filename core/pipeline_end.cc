@@ -88,6 +88,10 @@ absl::Status Pipeline::StoppingStatus() const {
           : "the daemon stopped before the rows were written");
 }
 
+absl::Status Pipeline::GivenUpStatus() const {
+  return absl::UnavailableError(CheckAccepting().message());
+}
+
 Pipeline::Unanswered Pipeline::TakeUnanswered() {
   Unanswered waiting;
   waiting.opens.swap(opens_);
@@ -114,8 +118,7 @@ void Pipeline::AnswerStopped() {
   absl::Status status;
   {
     MutexLock lock(mutex_);
-    // Never NOT_FOUND, as a removed table says to new requests: these were accepted.
-    status = absl::UnavailableError(CheckAccepting().message());
+    status = GivenUpStatus();
     waiting = TakeUnanswered();
     const std::vector<QueuedBlock>& queued = waiting.batch.blocks;
     if (journal_ != nullptr && !queued.empty()) {

@@ -98,8 +98,7 @@ bool Pipeline::AnswerIfStopped(Flush& flush) {
   {
     MutexLock lock(mutex_);
     if (status_.state != PipelineState::kStopped) return false;
-    // Never NOT_FOUND, as a removed table says to new requests: these were accepted.
-    status = absl::UnavailableError(CheckAccepting().message());
+    status = GivenUpStatus();
   }
   AnswerFlush(flush, status);
   return true;

@@ -115,7 +115,7 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
       return;
     }
     if (committed) outcome.rejected = producers_.refused(original.producer_id, original.sequence);
-    if (!committed) outcome.status = absl::UnavailableError(CheckAccepting().message());
+    if (!committed) outcome.status = GivenUpStatus();
   }
   receipt.Finish(outcome);
 }
