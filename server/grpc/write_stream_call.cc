@@ -145,21 +145,20 @@ class WriteStreamCall : public Reactor, public std::enable_shared_from_this<Writ
       return;
     }
     opening_->session = session->id;
-    bool ended;
+    bool ended = false;
     {
       MutexLock lock(mutex_);
       session_open_ = session->id != 0;
       ended = ended_;
+      if (!ended) {
+        progress_.emplace(opening_->level, opening_->pipeline->has_journal(),
+                          session->last_sequence, session->committed_sequence);
+        greet_ = true;
+      }
     }
     if (ended) {
       NothingUnderway();
       return;
-    }
-    {
-      MutexLock lock(mutex_);
-      progress_.emplace(opening_->level, opening_->pipeline->has_journal(), session->last_sequence,
-                        session->committed_sequence);
-      greet_ = true;
     }
     WriteOrFinish();
     if (first.request.rows == nullptr) {
