@@ -8,8 +8,6 @@
 namespace batchsql::postgresql {
 
 // Codes of our own, in DatabaseError.code.
-inline constexpr std::string_view kSchemaChangedCode = "schema_changed";
-inline constexpr std::string_view kRowCountCode = "row_count";
 inline constexpr std::string_view kTimeoutCode = "timeout";
 inline constexpr std::string_view kConnectionLostCode = "connection_lost";
 inline constexpr std::string_view kNoTransactionCode = "no_transaction";

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "executors/postgresql/errors.h"
 #include "executors/postgresql/postgresql_executor.h"
+#include "executors/shared/write_session.h"
 #include "tests/executors/contract_suite.h"
 #include "tests/executors/postgresql/test_dsn.h"
 
@@ -57,7 +58,7 @@ TEST_CASE_METHOD(PostgresFlushTest,
       const WriteOutcome outcome = Write(schema, OneRow());
       CHECK(outcome.kind == Kind::kNotCommitted);
       CHECK(outcome.error.error_class == ErrorClass::kPause);
-      CHECK(outcome.error.code == postgresql::kSchemaChangedCode);
+      CHECK(outcome.error.code == kSchemaChangedCode);
       CHECK(Count(table) == 1);
       CHECK(executor().connected());
       MustWrite(Describe(NewTableAB(), conflict), OneRow());
@@ -72,7 +73,7 @@ TEST_CASE_METHOD(PostgresFlushTest, "PostgreSQL: a modifier that changed counts 
   db().Execute(absl::StrCat("ALTER TABLE ", table, " ALTER COLUMN a TYPE varchar(5)"));
   const WriteOutcome outcome =
       Write(schema, std::vector<Cells>{{{"id", Value::Int(1)}, {"a", Value::Text("x")}}});
-  CHECK(outcome.error.code == postgresql::kSchemaChangedCode);
+  CHECK(outcome.error.code == kSchemaChangedCode);
   MustWrite(Describe(table), {{{"id", Value::Int(1)}, {"a", Value::Text("x")}}});
 }
 
@@ -192,7 +193,7 @@ TEST_CASE_METHOD(PostgresFlushTest,
   const WriteOutcome outcome = Write(Describe(table), OneRow());
   CHECK(outcome.kind == Kind::kNotCommitted);
   CHECK(outcome.error.error_class == ErrorClass::kPause);
-  CHECK(outcome.error.code == postgresql::kRowCountCode);
+  CHECK(outcome.error.code == kRowCountCode);
 }
 
 TEST_CASE_METHOD(
