@@ -88,6 +88,14 @@ std::shared_ptr<const TableSchema> ContractTest::Describe(const std::string& tab
   return Describe(table, rule);
 }
 
+WriteRule ContractTest::ReplaceBy(const std::string& key) {
+  WriteRule rule;
+  rule.conflict = Conflict::kReplace;
+  rule.key = {key};
+  rule.any_unique_key = true;
+  return rule;
+}
+
 BuiltRows ContractTest::Build(const TableSchema& schema, const std::vector<Cells>& rows) {
   RowBlockBuilder builder;
   builder.Start(schema);

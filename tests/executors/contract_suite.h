@@ -121,6 +121,8 @@ class ContractTest {
 
   std::shared_ptr<const TableSchema> Describe(const std::string& table, const WriteRule& rule = {});
   std::shared_ptr<const TableSchema> Describe(const std::string& table, Conflict conflict);
+  // kReplace by a unique key beside the primary key.
+  static WriteRule ReplaceBy(const std::string& key);
 
   static BuiltRows Build(const TableSchema& schema, const std::vector<Cells>& rows);
   // As Build, where all rows must pass.

@@ -161,11 +161,7 @@ TEST_CASE_METHOD(MySqlTest, "mysql: replace sets every kind of default, but no n
       "k INT NOT NULL UNIQUE, id INT AUTO_INCREMENT PRIMARY KEY, a VARCHAR(9) DEFAULT 'x', "
       "b INT DEFAULT (3 + 4), made DATETIME DEFAULT CURRENT_TIMESTAMP, "
       "seen TIMESTAMP NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP");
-  WriteRule rule;
-  rule.conflict = Conflict::kReplace;
-  rule.key = {"k"};
-  rule.any_unique_key = true;
-  const auto schema = Describe(table, rule);
+  const auto schema = Describe(table, ReplaceBy("k"));
   MustWrite(schema, {{{"k", I(1)},
                       {"a", T("a")},
                       {"b", I(1)},
@@ -181,11 +177,7 @@ TEST_CASE_METHOD(MySqlTest, "mysql: replace leaves a primary key that is not sen
                  "[mysql]") {
   const std::string table = NewTable(
       "k INT NOT NULL UNIQUE, id VARCHAR(36) DEFAULT (UUID()) PRIMARY KEY, v INT DEFAULT 5");
-  WriteRule rule;
-  rule.conflict = Conflict::kReplace;
-  rule.key = {"k"};
-  rule.any_unique_key = true;
-  const auto schema = Describe(table, rule);
+  const auto schema = Describe(table, ReplaceBy("k"));
   MustWrite(schema, {{{"k", I(1)}, {"v", I(1)}}});
   const Strings before = Rows(table, "id");
   REQUIRE(before.at(0).size() == 36);

@@ -39,11 +39,7 @@ TEST_CASE_METHOD(ContractTest,
                  "[postgresql]") {
   const std::string table =
       NewTable("id BIGSERIAL PRIMARY KEY, k INT NOT NULL UNIQUE, a TEXT DEFAULT 'x'");
-  WriteRule rule;
-  rule.conflict = Conflict::kReplace;
-  rule.key = {"k"};
-  rule.any_unique_key = true;
-  const auto schema = Describe(table, rule);
+  const auto schema = Describe(table, ReplaceBy("k"));
   MustWrite(schema, {{{"k", Value::Int(7)}, {"a", Value::Text("a")}}});
   MustWrite(schema, {{{"k", Value::Int(7)}}});
   CHECK(Rows(table, "id, k, a") == std::vector<std::string>{"1|7|x"});
