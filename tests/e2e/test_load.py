@@ -199,3 +199,26 @@ def test_rows_are_loaded_into_the_journal_while_the_database_is_away(own_databas
     assert done.returncode == 0, done.stderr
     database.server.start()
     processes.wait_until(lambda: database.count(table) == 1001, 60, "the rows")
+
+
+def test_rejects_are_never_written_over_the_input_nor_over_older_ones_too_early(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("id,name\n1,a\n", encoding="utf-8")
+    link = tmp_path / "link.ndjson"
+    link.symlink_to(file)
+    older = tmp_path / "older.ndjson"
+    older.write_text("of an earlier load\n", encoding="utf-8")
+
+    def load_to(rejects, path=str(file), stdin=None):
+        return subprocess.run([harness.program("batchsql"), "load", path, "--table", "t", "--server",
+                               "127.0.0.1:1", "--rejects", rejects],
+                              stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+    for rejects in (file, link):
+        done = load_to(rejects)
+        assert done.returncode == 2 and "is the input" in done.stderr
+    with open(file, encoding="utf-8") as stdin:
+        assert load_to(file, path="-", stdin=stdin).returncode == 2
+    assert file.read_text(encoding="utf-8") == "id,name\n1,a\n"
+    assert load_to(older).returncode == 3  # no server
+    assert older.read_text(encoding="utf-8") == "of an earlier load\n"
