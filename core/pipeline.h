@@ -266,6 +266,8 @@ class Pipeline {
   absl::StatusOr<Submitted> Take(QueuedBlock& block, absl::Status status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Admit(QueuedBlock& block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool RowsMustWait() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HurryJournal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnSynced(std::vector<QueuedBlock> group);
   void NotifyOfRows(bool was_empty) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MustLeave() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -338,6 +340,7 @@ class Pipeline {
   // core/pipeline_flush.cc
   void RunFlush(Work work);
   std::optional<FlushProgress> BeginAttempt(const Flush& flush);
+  Target::Lease LeaseConnection(Flush& flush);
   void CountFailure(const Flush& flush, const WriteOutcome& outcome, Duration duration);
   void ResolveDoubt(Flush& flush, Executor& executor, const FlushProgress& progress,
                     WriteOutcome* outcome);
@@ -400,7 +403,8 @@ class Pipeline {
   PipelineStatus status_ ABSL_GUARDED_BY(mutex_);
   uint64_t flushing_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t flushing_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint32_t flushing_ ABSL_GUARDED_BY(mutex_) = 0;  // flushers at work
+  uint32_t flushing_ ABSL_GUARDED_BY(mutex_) = 0;           // flushers at work
+  uint32_t connected_flushes_ ABSL_GUARDED_BY(mutex_) = 0;  // of them: had a lease
   std::multiset<TimePoint> flushing_since_
       ABSL_GUARDED_BY(mutex_);                    // when their rows were accepted
   bool opening_ ABSL_GUARDED_BY(mutex_) = false;  // DDL or Describe under way: no flush starts

@@ -89,6 +89,8 @@ void Pipeline::RunFlush(Work work) {
   drifts_.erase(flush.slot);
   if (window_.has_value()) window_->GiveBackSlot(flush.slot);
   --flushing_;
+  if (flush.was_connected) --connected_flushes_;
+  HurryJournal();
   flushing_since_.erase(flushing_since_.find(accepted_from));
 }
 
@@ -116,6 +118,14 @@ std::optional<FlushProgress> Pipeline::BeginAttempt(const Flush& flush) {
       flush.batch.refused};
 }
 
+Target::Lease Pipeline::LeaseConnection(Flush& flush) {
+  Target::Lease lease = target_->Acquire();
+  MutexLock lock(mutex_);
+  if (!std::exchange(flush.was_connected, true)) ++connected_flushes_;
+  HurryJournal();
+  return lease;
+}
+
 Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   if (const auto error = FitBatch(flush); error.has_value()) return HandleFailure(flush, *error);
   if (const auto error = PrepareProducers(flush); error.has_value()) {
@@ -136,7 +146,7 @@ Pipeline::AttemptResult Pipeline::Attempt(Flush& flush) {
   WriteOutcome outcome;
   TimePoint begun;
   {
-    Target::Lease executor = target_->Acquire();
+    Target::Lease executor = LeaseConnection(flush);
     begun = clock_->Now();
     const auto keep = [&](absl::Span<const RowFailure> failures, LetterChanges* changes) {
       return KeepRefused(flush, attempt, failures, changes);

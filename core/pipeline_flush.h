@@ -22,6 +22,7 @@ struct Pipeline::Flush {
   std::vector<ProducerMove> moves{};  // of the next attempt
   int producers_moved = 0;            // by others, how often
   uint64_t decisions_seen = 0;        // Decision::number at the last attempt
+  bool was_connected = false;         // had a lease
 };
 
 }  // namespace batchsql

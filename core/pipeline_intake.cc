@@ -101,6 +101,7 @@ void Pipeline::Follow(const RequestAnswer& original, Receipt receipt) {
       synced = original.last_lsn <= synced_lsn_;
       if (!synced && !WritesNoMore()) {
         unsynced_repeats_.Add(original, std::move(receipt));
+        journal_->Hurry();
         return;
       }
     }
@@ -155,7 +156,9 @@ absl::Status Pipeline::Admit(QueuedBlock& block) {
   } else {
     if (Sabotage("ack-before-append")) block.receipt.Journaled();
     const IntakeTotals intake = IntakeOf(block);
-    if (absl::Status status = journal_->Append(block); !status.ok()) return status;
+    const bool gather = block.level == AckLevel::kDatabase && RowsMustWait();
+    const auto urgency = gather ? Journal::Urgency::kGather : Journal::Urgency::kAtOnce;
+    if (absl::Status status = journal_->Append(block, urgency); !status.ok()) return status;
     syncing_rows_ += rows;
     syncing_intake_ += intake;
   }
@@ -194,6 +197,21 @@ absl::StatusOr<Submitted> Pipeline::Take(QueuedBlock& block, absl::Status status
   status_.rejected_by_reason[static_cast<size_t>(RejectReason::kNone)] += rows;
   block.receipt.Dismiss();
   return status;
+}
+
+// Rows that come now cannot be flushed soon: the flushes under way wait for a connection, or no
+// more may begin, and a full batch is there for the one that ends first.
+bool Pipeline::RowsMustWait() const {
+  if (flushing_ == 0) return false;
+  if (connected_flushes_ == 0) return true;
+  const BatchLimits& limits = batcher_.limits();
+  const bool full = batcher_.rows() >= limits.rows_max || batcher_.bytes() >= limits.bytes_max;
+  return full && flushing_ >= FlushersAllowed();
+}
+
+// Rows that gather in the journal have to be synced when a flush may ask for them.
+void Pipeline::HurryJournal() {
+  if (journal_ != nullptr && syncing_rows_ > 0 && !RowsMustWait()) journal_->Hurry();
 }
 
 void Pipeline::OnSynced(std::vector<QueuedBlock> group) {

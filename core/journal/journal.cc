@@ -102,7 +102,7 @@ void Journal::Start(Synced synced) {
   thread_ = std::thread([this] { Run(); });
 }
 
-absl::Status Journal::Append(QueuedBlock& block) {
+absl::Status Journal::Append(QueuedBlock& block, Urgency urgency) {
   MutexLock lock(mutex_);
   if (closing_) return Closed();
   if (!error_.ok()) return error_;
@@ -113,9 +113,30 @@ absl::Status Journal::Append(QueuedBlock& block) {
                                             " follows"));
   }
   next_lsn_ = block.last_lsn() + 1;
-  pending_.push_back({RequestEntry(std::move(block)), nullptr});
-  if (pending_.size() == 1) wake_.NotifyOne();
+  Push(RequestEntry(std::move(block)), nullptr, urgency);
   return absl::OkStatus();
+}
+
+void Journal::Push(JournalEntry entry, Waiter* waiter, Urgency urgency) {
+  const bool is_first = pending_.empty();
+  if (entry.request.has_value()) pending_bytes_ += entry.request->rows.size_bytes();
+  pending_.push_back({std::move(entry), waiter});
+  if (is_first) {
+    gather_until_ = clock_->Now() + kGatherTime;
+    wake_.NotifyOne();
+  }
+  if (urgency == Urgency::kAtOnce || pending_bytes_ >= kGatherBytes) EndGathering();
+}
+
+void Journal::Hurry() {
+  MutexLock lock(mutex_);
+  if (!pending_.empty()) EndGathering();
+}
+
+void Journal::EndGathering() {
+  if (gather_until_ == TimePoint::min()) return;
+  gather_until_ = TimePoint::min();
+  wake_.NotifyOne();
 }
 
 absl::Status Journal::AppendClaim(const ClaimMark& claim) {
@@ -135,8 +156,7 @@ absl::Status Journal::AppendRefused(const std::string& producer_id, uint64_t seq
 absl::Status Journal::AppendNote(JournalEntry entry) {
   MutexLock lock(mutex_);
   if (closing_) return Closed();
-  pending_.push_back({std::move(entry), nullptr});
-  if (pending_.size() == 1) wake_.NotifyOne();
+  Push(std::move(entry), nullptr, Urgency::kAtOnce);
   return absl::OkStatus();
 }
 
@@ -145,8 +165,7 @@ absl::Status Journal::AppendAndWait(JournalEntry entry) {
   MutexLock lock(mutex_);
   if (closing_ || !running_) return Closed();
   if (!error_.ok()) return error_;
-  pending_.push_back({std::move(entry), &waiter});
-  wake_.NotifyOne();
+  Push(std::move(entry), &waiter, Urgency::kAtOnce);
   while (!waiter.done) waiter_done_.Wait(mutex_);
   return waiter.status;
 }
@@ -206,17 +225,23 @@ bool Journal::AwaitWork(std::vector<Pending>* group) {
   const TimePoint duty = NextDuty();
   MutexLock lock(mutex_);
   for (;;) {
+    const TimePoint now = clock_->Now();
+    TimePoint wake_at = duty;
     if (!pending_.empty()) {
-      group->swap(pending_);
-      return true;
+      if (closing_ || now >= gather_until_) {
+        group->swap(pending_);
+        pending_bytes_ = 0;
+        return true;
+      }
+      wake_at = std::min(wake_at, gather_until_);
+    } else if (closing_) {
+      return false;
     }
-    if (closing_) return false;
-    if (std::exchange(trim_asked_, false)) return true;
-    if (clock_->Now() >= duty) return true;
-    if (duty == TimePoint::max()) {
+    if (std::exchange(trim_asked_, false) || now >= duty) return true;
+    if (wake_at == TimePoint::max()) {
       wake_.Wait(mutex_);
     } else {
-      clock_->WaitUntil(wake_, mutex_, duty);
+      clock_->WaitUntil(wake_, mutex_, wake_at);
     }
   }
 }

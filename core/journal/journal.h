@@ -70,10 +70,19 @@ class Journal {
   // Starts the thread.
   void Start(Synced synced);
 
+  // When a request is to be synced: as soon as the disk is free; or with what else comes until
+  // somebody hurries, as nobody can go on with it before. Then it waits for kGatherTime at most,
+  // and while fewer than kGatherBytes do.
+  enum class Urgency : uint8_t { kAtOnce, kGather };
+  static constexpr Duration kGatherTime = std::chrono::milliseconds(20);
+  static constexpr uint64_t kGatherBytes = uint64_t{1} << 20;
+
   // Takes a request over, with its LSNs set and following the last one's. Never blocks. Error: the
   // block is left as it was. RESOURCE_EXHAUSTED: no disk space, within the budget or at all.
   // UNAVAILABLE: closed.
-  [[nodiscard]] absl::Status Append(QueuedBlock& block);
+  [[nodiscard]] absl::Status Append(QueuedBlock& block, Urgency urgency = Urgency::kAtOnce);
+  // What was appended is synced as soon as the disk is free.
+  void Hurry();
   // Returns when the mark is synced.
   absl::Status AppendClaim(const ClaimMark& claim);
   // Not waited for: a producer that a crash brings back does no harm.
@@ -128,6 +137,9 @@ class Journal {
   // The thread.
   void Run();
   bool AwaitWork(std::vector<Pending>* group);  // false: closed, and nothing is left
+  void Push(JournalEntry entry, Waiter* waiter, Urgency urgency)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndGathering() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   TimePoint NextDuty() const;
   void DoDuties();
   void WriteMark();
@@ -156,6 +168,8 @@ class Journal {
   CondVar waiter_done_;
   JournalState recovered_ ABSL_GUARDED_BY(mutex_);
   std::vector<Pending> pending_ ABSL_GUARDED_BY(mutex_);
+  uint64_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of their rows
+  TimePoint gather_until_ ABSL_GUARDED_BY(mutex_);      // pending_ is not written before
   Lsn next_lsn_ ABSL_GUARDED_BY(mutex_);
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
   uint64_t failed_syncs_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -67,15 +67,15 @@ absl::Status JournalFixture::Open() {
   return absl::OkStatus();
 }
 
-absl::Status JournalFixture::Append(uint32_t rows, uint64_t sequence) {
-  return Append(JournalTable(), rows, sequence);
+absl::Status JournalFixture::Append(uint32_t rows, uint64_t sequence, Journal::Urgency urgency) {
+  return Append(JournalTable(), rows, sequence, urgency);
 }
 
 absl::Status JournalFixture::Append(const std::shared_ptr<const TableSchema>& schema, uint32_t rows,
-                                    uint64_t sequence) {
+                                    uint64_t sequence, Journal::Urgency urgency) {
   QueuedBlock block = TestRequest(schema, next_lsn, rows, sequence);
   const Lsn last = block.last_lsn();
-  absl::Status status = journal_->Append(block);
+  absl::Status status = journal_->Append(block, urgency);
   if (status.ok()) next_lsn = last + 1;
   return status;
 }

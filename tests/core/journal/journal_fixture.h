@@ -31,9 +31,10 @@ class JournalFixture {
   absl::Status Open();
   Journal& journal() { return *journal_; }
   // Takes the next LSNs. Counts a request's sequence when it has one.
-  absl::Status Append(uint32_t rows, uint64_t sequence = 0);
+  absl::Status Append(uint32_t rows, uint64_t sequence = 0,
+                      Journal::Urgency urgency = Journal::Urgency::kAtOnce);
   absl::Status Append(const std::shared_ptr<const TableSchema>& schema, uint32_t rows,
-                      uint64_t sequence = 0);
+                      uint64_t sequence = 0, Journal::Urgency urgency = Journal::Urgency::kAtOnce);
   // Waits until so much is synced.
   void AwaitSynced(Lsn lsn);
   // The same, moving the time on where that is what the journal waits for.
