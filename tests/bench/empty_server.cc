@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "absl/synchronization/mutex.h"
 #include "batchsql/v1/ingest.grpc.pb.h"
 
 namespace batchsql::bench {
@@ -22,6 +23,7 @@ class EmptyService : public v1::Ingest::CallbackService {
 };
 
 int Main() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as batchsqld does
   EmptyService service;
   int port = 0;
   grpc::ServerBuilder builder;
