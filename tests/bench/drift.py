@@ -1,20 +1,23 @@
 """./dev bench drift: one hundred million rows into one table, and nothing may grow or slow down meanwhile.
 
 Free disk is checked first. The run is cut into tenths: the speed of the last three is compared with that of
-the second to the fourth, and so are memory, open files and the daemon's disk space.
+the second to the fourth, and so are the daemon's processor time for a row, memory, open files and disk
+space. A database has its own reasons to slow down, autovacuum among them: the same rows by its own client
+tell by how much.
 """
 
 import re
 import shutil
 import statistics
+import subprocess
 
 import away
 import results
-from daemon import Daemon
-from databases import Postgres
+from daemon import Daemon, program
+from databases import COLUMNS, Postgres, SEED
 from programs import Failed
 from sides import configuration, stop
-from watch import MIB, Watch, folder_bytes, open_files, resident_bytes
+from watch import MIB, Watch, folder_bytes, open_files, processor_seconds, resident_bytes
 
 ROWS = 100_000_000
 TABLE_BYTES_PER_ROW = 170    # heap and index of PostgreSQL
@@ -34,11 +37,11 @@ def check_disk(folder, rows):
 
 
 def look(daemon):
-    """(rows committed, resident bytes, open files, bytes of the data folder)"""
+    """(rows committed, resident bytes, open files, bytes of the data folder, processor seconds)"""
     found = re.search(r'^batchsql_records_processed_total\{[^}]*table="events"[^}]*\} (\S+)$',
                       daemon.metrics(), re.MULTILINE)
     return (float(found[1]) if found else 0.0, resident_bytes(daemon.pid), open_files(daemon.pid),
-            folder_bytes(daemon.data_dir))
+            folder_bytes(daemon.data_dir), processor_seconds(daemon.pid))
 
 
 def load_and_look(target, rows):
@@ -46,17 +49,38 @@ def load_and_look(target, rows):
     target.fresh_table()
     config = configuration(target, connections=2, limits=f"journal_grace_ms: {GRACE_MS}")
     with Daemon(config) as daemon:
-        with Watch(lambda: look(daemon), every_seconds=1 if rows > 10_000_000 else 0.1) as watch:
-            away.load(daemon, rows)
-            away.wait_for(target, rows)
+        with Watch(lambda: look(daemon), every_seconds(rows)) as watch:
+            # To the end at the pace of the database: a backlog would be written without a client beside it.
+            away.load(daemon, rows, ack="database")
         stop(daemon)
     return watch.seen, target.holds_generated(rows)
+
+
+def look_by_hand(target):
+    return (int(target.sql("SELECT coalesce(max(tuples_processed), 0) FROM pg_stat_progress_copy")),)
+
+
+def load_by_hand_and_look(target, rows):
+    target.fresh_table()
+    copy = f"COPY events ({COLUMNS}) FROM STDIN (FORMAT csv, HEADER)"
+    with (Watch(lambda: look_by_hand(target), every_seconds(rows)) as watch,
+          subprocess.Popen([program("batchsql"), "generate", "--rows", str(rows), "--seed", str(SEED),
+                            "--format", "csv"], stdout=subprocess.PIPE) as made,
+          subprocess.Popen(["psql", target.dsn, "-qX", "-v", "ON_ERROR_STOP=1", "-c", copy],
+                           stdin=made.stdout) as psql):
+        if psql.wait() != 0:
+            raise Failed("psql could not load the rows")
+    return watch.seen
+
+
+def every_seconds(rows):
+    return 1 if rows > 10_000_000 else 0.1
 
 
 def tenths(seen):
     """The looks by tenth of the run, without those before the first and after the last row."""
     rows = [value[0] for _, value in seen]
-    working = [look for look in seen if min(rows) < look[1][0] < max(rows)]
+    working = [look for look in seen if 0 < look[1][0] < max(rows)]
     if len(working) < 20:
         raise Failed(f"only {len(working)} looks at the run: load more rows")
     size = len(working) / 10
@@ -68,15 +92,30 @@ def speed(part):
     return (end[0] - begin[0]) / (last - first)
 
 
+def speeds(line, what, parts, exact, gate):
+    """The last three tenths beside the second to the fourth."""
+    return results.paired(line, what, [statistics.mean(map(speed, parts[7:10]))],
+                          [statistics.mean(map(speed, parts[1:4]))], exact, gate,
+                          compared_with="speed at its beginning", tenths=[speed(part) for part in parts])
+
+
+def microseconds_a_row(parts):
+    begin, end = parts[0][0][1], parts[-1][-1][1]
+    return 1e6 * (end[4] - begin[4]) / (end[0] - begin[0])
+
+
 def measure(folder, _, rows, __):
     check_disk(folder, rows)
     with Postgres(folder) as target:
         seen, exact = load_and_look(target, rows)
+        by_hand = load_by_hand_and_look(target, rows)
     parts = tenths(seen)
     early, late = parts[1:4], parts[7:10]
-    yield results.paired("drift speed", "speed at the end of the run", [statistics.mean(map(speed, late))],
-                         [statistics.mean(map(speed, early))], exact, SPEED_MIN, rows=rows,
-                         compared_with="speed at its beginning", tenths=[speed(part) for part in parts])
+    yield speeds("drift speed", "speed at the end of the run", parts, exact, SPEED_MIN)
+    yield {**speeds("drift by hand", "the same with psql \\copy", tenths(by_hand), True, 0), "gate": None}
+    yield results.paired("drift processor", "the daemon's processor time at the end of the run",
+                         [microseconds_a_row(late)], [microseconds_a_row(early)], exact, GROWTH_MAX,
+                         unit="µs/row", at_most=True, rows=rows, compared_with="the same at its beginning")
     for index, name, unit, divisor in ((1, "memory", "MiB", MIB), (2, "files", "files", 1),
                                        (3, "disk", "MiB", MIB)):
         most = [max(value[index] for part in group for _, value in part) for group in (early, late)]

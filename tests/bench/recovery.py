@@ -80,7 +80,7 @@ def one_run(target, rows):
         accept_one_row(daemon, rows + 2)
         accepted = time.monotonic() - begun
         written = int(target.sql("SELECT count(*) FROM events"))
-        away.wait_for(target, rows + 2)
+        away.wait_until_written(daemon)
         stop(daemon)
     return size, accepted, cat, written, target.holds_generated(rows, others=2)
 
