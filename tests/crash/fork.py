@@ -16,6 +16,7 @@ import rows
 
 CLAIM_SECONDS = 10
 STOPS_MAX = 20
+STOP_SECONDS = 10
 LOCK_SECONDS = 0.5
 TWIN_SECONDS = 60   # Until the second daemon wrote all that its copy holds.
 FENCE_SECONDS = 30  # Until every pipeline of the first one knows.
@@ -64,6 +65,7 @@ def _stop_idle(world, first):
     for. False: it did not come to it."""
     for _ in range(STOPS_MAX):
         first.send_signal(signal.SIGSTOP)
+        processes.wait_until(lambda: _stands_still(first.pid), STOP_SECONDS, "a daemon to stand still")
         if world.proxy:
             world.proxy.cut_all()
             return True
@@ -71,6 +73,15 @@ def _stop_idle(world, first):
             return True
         first.send_signal(signal.SIGCONT)
     return False
+
+
+def _stands_still(pid):
+    """A thread that is in the kernel goes on until it leaves it, and may take a lock there."""
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        state = (thread / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+        if state != "T":
+            return False
+    return True
 
 
 def _is_fenced(world, first):

@@ -34,7 +34,7 @@ TEST_CASE_METHOD(GatherTest, "Requests that gather are synced with one that cann
 
 TEST_CASE_METHOD(GatherTest, "Requests that gather are synced with a claim") {
   REQUIRE(journal().AppendClaim({7, {1, 2, 3}, true}).ok());
-  CHECK(synced_lsn() == 7);
+  AwaitSynced(7);
   CHECK(groups() == std::vector<size_t>{1, 3});
 }
 

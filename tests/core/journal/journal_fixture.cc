@@ -47,7 +47,7 @@ JournalFixture::JournalFixture(uint64_t segment_bytes) {
   options.first_segment_bytes = std::min<uint64_t>(segment_bytes, 16 << 10);
 }
 
-JournalFixture::~JournalFixture() = default;
+JournalFixture::~JournalFixture() { journal_.reset(); }  // its thread calls back
 
 absl::Status JournalFixture::Open() {
   absl::StatusOr<std::unique_ptr<Journal>> opened = Journal::Open(&env, &disk, &clock, options);
