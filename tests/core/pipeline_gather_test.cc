@@ -102,7 +102,8 @@ TEST_CASE_METHOD(PipelineGatherTest, "Who repeats a request that gathers ends th
     QueuedBlock block = Block(request, {{{"id", Value::Int(23)}}});
     block.answer.producer_id = "p";
     block.answer.sequence = 1;
-    REQUIRE(pipeline->Submit(std::move(block)).ok());
+    const auto submitted = pipeline->Submit(std::move(block));
+    REQUIRE(submitted.ok());
   }
   CHECK(SyncsReach(before + 1));
 }
