@@ -20,6 +20,7 @@ class Plan:
     cut_pause: tuple = (0.1, 1.2)
     lingers_ms: tuple = (0, 5, 50, 300)  # A round takes one for each table.
     batchings: tuple = ("fixed", "fixed", "auto")  # The same.
+    producers: tuple = ("journal", "target")  # Who keeps positions; the same, where there is a journal.
     round_seconds: float = 25
     settle_seconds: float = 60  # For what is not acknowledged yet, and again for the queues.
 
@@ -64,4 +65,5 @@ def aimed_at(sabotage, kind, with_journal=True):
         plan.cut_pause = plan.database_pause = (30, 60)
         plan.lingers_ms = (1000,)  # So that the stopped one has rows which both know.
         plan.batchings = ("fixed",)
+        plan.producers = ("journal",)  # The target's positions would notice that rows come twice.
     return plan

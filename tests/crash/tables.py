@@ -48,7 +48,7 @@ def configuration(database, random_, with_journal, grace_ms, plan):
         batch = (f"batching: {random_.choice(plan.batchings)}, "
                  f"batch: {{rows_max: {random_.choice((50, 500, 5000))}, "
                  f"linger_ms: {random_.choice(plan.lingers_ms)}}}")
-        journal = (random_.choice(("", "producers: target, ")) if with_journal
+        journal = (f"producers: {random_.choice(plan.producers)}, " if with_journal
                    else "journal: none, ")
         tables.append(f"  - {{name: {table.name}, conflict: {table.conflict}, {journal}{batch}}}")
     return (database.target() + "tables:\n" + "\n".join(tables)
