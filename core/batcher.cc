@@ -21,7 +21,7 @@ void Batcher::PutBack(std::vector<QueuedBlock> blocks) {
 
 bool Batcher::Due(TimePoint now) const {
   if (queue_.empty()) return false;
-  return rows_ >= limits_.rows_max || bytes_ >= limits_.bytes_max || now >= *due_at();
+  return full() || now >= *due_at();
 }
 
 std::optional<TimePoint> Batcher::oldest() const {

@@ -51,6 +51,8 @@ class Batcher {
   // Puts blocks back in front, as the next to be taken.
   void PutBack(std::vector<QueuedBlock> blocks);
 
+  // There are rows or bytes for a whole batch.
+  bool full() const { return rows_ >= limits_.rows_max || bytes_ >= limits_.bytes_max; }
   // A batch is due now.
   bool Due(TimePoint now) const;
   // When a batch will be due by age; nullopt when the queue is empty.

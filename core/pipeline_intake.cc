@@ -204,9 +204,7 @@ absl::StatusOr<Submitted> Pipeline::Take(QueuedBlock& block, absl::Status status
 bool Pipeline::RowsMustWait() const {
   if (flushing_ == 0) return false;
   if (connected_flushes_ == 0) return true;
-  const BatchLimits& limits = batcher_.limits();
-  const bool full = batcher_.rows() >= limits.rows_max || batcher_.bytes() >= limits.bytes_max;
-  return full && flushing_ >= FlushersAllowed();
+  return batcher_.full() && flushing_ >= FlushersAllowed();
 }
 
 // Rows that gather in the journal have to be synced when a flush may ask for them.

@@ -121,11 +121,13 @@ void Journal::Push(JournalEntry entry, Waiter* waiter, Urgency urgency) {
   const bool is_first = pending_.empty();
   if (entry.request.has_value()) pending_bytes_ += entry.request->rows.size_bytes();
   pending_.push_back({std::move(entry), waiter});
+  const bool at_once = urgency == Urgency::kAtOnce || pending_bytes_ >= kGatherBytes;
   if (is_first) {
-    gather_until_ = clock_->Now() + kGatherTime;
+    gather_until_ = at_once ? TimePoint::min() : clock_->Now() + kGatherTime;
     wake_.NotifyOne();
+  } else if (at_once) {
+    EndGathering();
   }
-  if (urgency == Urgency::kAtOnce || pending_bytes_ >= kGatherBytes) EndGathering();
 }
 
 void Journal::Hurry() {
@@ -226,18 +228,14 @@ bool Journal::AwaitWork(std::vector<Pending>* group) {
   MutexLock lock(mutex_);
   for (;;) {
     const TimePoint now = clock_->Now();
-    TimePoint wake_at = duty;
-    if (!pending_.empty()) {
-      if (closing_ || now >= gather_until_) {
-        group->swap(pending_);
-        pending_bytes_ = 0;
-        return true;
-      }
-      wake_at = std::min(wake_at, gather_until_);
-    } else if (closing_) {
-      return false;
+    if (!pending_.empty() && (closing_ || now >= gather_until_)) {
+      group->swap(pending_);
+      pending_bytes_ = 0;
+      return true;
     }
+    if (closing_) return false;
     if (std::exchange(trim_asked_, false) || now >= duty) return true;
+    const TimePoint wake_at = pending_.empty() ? duty : std::min(duty, gather_until_);
     if (wake_at == TimePoint::max()) {
       wake_.Wait(mutex_);
     } else {
