@@ -8,17 +8,16 @@ or a row is missing, doubled or changed.
 
 import argparse
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
 import time
 
-from databases import Postgres, SEED
+from databases import Postgres, generate
 from daemon import Daemon, program
 from programs import Failed
 from sides import configuration
-from watch import MIB, memory_watch, resident_bytes
+from watch import MIB, memory_watch, metric, resident_bytes
 
 BOUND_BESIDE = 64 * MIB
 DRAIN_SECONDS = 1800
@@ -27,8 +26,7 @@ DRAIN_SECONDS = 1800
 def load(daemon, rows, ack="journal"):
     """Generates rows into the daemon; returns the seconds until they were acknowledged."""
     begun = time.monotonic()
-    with subprocess.Popen([program("batchsql"), "generate", "--rows", str(rows), "--seed", str(SEED),
-                           "--format", "csv"], stdout=subprocess.PIPE) as made:
+    with subprocess.Popen(generate(rows), stdout=subprocess.PIPE) as made:
         done = subprocess.run([program("batchsql"), "load", "-", "--table", "events", "--ack", ack,
                                "--server", daemon.grpc_address], stdin=made.stdout, text=True,
                               capture_output=True, check=False)
@@ -41,7 +39,7 @@ def wait_until_written(daemon, seconds=DRAIN_SECONDS):
     """Asks the daemon, not the database: counting a large table would slow down what is measured."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if re.search(r'^batchsql_queue_rows\{[^}]*table="events"[^}]*\} 0$', daemon.metrics(), re.MULTILINE):
+        if metric(daemon, "batchsql_queue_rows") == 0:
             return
         time.sleep(0.2)
     raise Failed(f"after {seconds} s rows are still queued")

@@ -27,6 +27,11 @@ def table_names(tables):
     return ["events"] if tables == 1 else [f"events_{i}" for i in range(tables)]
 
 
+def generate(rows, seed=SEED):
+    """The command that prints rows of workload W as CSV."""
+    return [program("batchsql"), "generate", "--rows", str(rows), "--seed", str(seed), "--format", "csv"]
+
+
 def _union(tables):
     return " UNION ALL ".join(f"SELECT {COLUMNS} FROM {name}" for name in table_names(tables))
 
@@ -84,8 +89,7 @@ class Postgres:
                 "COPY (SELECT id, to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS ts, user_id, "
                 "name, to_char(amount, 'FM999999990.00') AS amount, payload FROM events "
                 f"WHERE id <= {rows} ORDER BY id) TO STDOUT (FORMAT csv, HEADER)"]
-        made = [program("batchsql"), "generate", "--rows", rows, "--seed", SEED, "--format", "csv"]
-        return output_digest(ours) == output_digest(made)
+        return output_digest(ours) == output_digest(generate(rows))
 
 
 class MariaDb:

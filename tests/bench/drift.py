@@ -9,19 +9,19 @@ The table's pages leave the page cache as they are written. Else it grows by 13 
 whose host gives memory page by page, every process pays for that from some point on: twice the kernel time.
 """
 
-import os
-import re
+import contextlib
 import shutil
 import statistics
 import subprocess
 
 import away
 import results
-from daemon import Daemon, program
-from databases import COLUMNS, Postgres, SEED
+from daemon import Daemon
+from databases import COLUMNS, Postgres, generate
 from programs import Failed
+from recovery import forget
 from sides import configuration, stop
-from watch import MIB, Watch, folder_bytes, open_files, processor_seconds, resident_bytes
+from watch import MIB, Watch, folder_bytes, metric, open_files, processor_seconds, resident_bytes
 
 ROWS = 100_000_000
 TABLE_BYTES_PER_ROW = 170    # heap and index of PostgreSQL
@@ -42,23 +42,15 @@ def check_disk(folder, rows):
 
 def let_cache_go(target):
     for path in target.server.data.glob("base/*/*"):
-        try:
-            file = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            continue
-        try:
-            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(file)
+        with contextlib.suppress(FileNotFoundError):  # a file may go while we look
+            forget([path], sync=False)
 
 
 def look(daemon, target):
     """(rows committed, resident bytes, open files, bytes of the data folder, processor seconds)"""
     let_cache_go(target)
-    found = re.search(r'^batchsql_records_processed_total\{[^}]*table="events"[^}]*\} (\S+)$',
-                      daemon.metrics(), re.MULTILINE)
-    return (float(found[1]) if found else 0.0, resident_bytes(daemon.pid), open_files(daemon.pid),
-            folder_bytes(daemon.data_dir), processor_seconds(daemon.pid))
+    return (metric(daemon, "batchsql_records_processed_total") or 0, resident_bytes(daemon.pid),
+            open_files(daemon.pid), folder_bytes(daemon.data_dir), processor_seconds(daemon.pid))
 
 
 def load_and_look(target, rows):
@@ -82,8 +74,7 @@ def load_by_hand_and_look(target, rows):
     target.fresh_table()
     copy = f"COPY events ({COLUMNS}) FROM STDIN (FORMAT csv, HEADER)"
     with (Watch(lambda: look_by_hand(target), every_seconds(rows)) as watch,
-          subprocess.Popen([program("batchsql"), "generate", "--rows", str(rows), "--seed", str(SEED),
-                            "--format", "csv"], stdout=subprocess.PIPE) as made,
+          subprocess.Popen(generate(rows), stdout=subprocess.PIPE) as made,
           subprocess.Popen(["psql", target.dsn, "-qX", "-v", "ON_ERROR_STOP=1", "-c", copy],
                            stdin=made.stdout) as psql):
         if psql.wait() != 0:
@@ -110,10 +101,10 @@ def speed(part):
     return (end[0] - begin[0]) / (last - first)
 
 
-def speeds(line, what, parts, exact, gate):
+def speeds(line, what, parts, rows, exact, gate):
     """The last three tenths beside the second to the fourth."""
     return results.paired(line, what, [statistics.mean(map(speed, parts[7:10]))],
-                          [statistics.mean(map(speed, parts[1:4]))], exact, gate,
+                          [statistics.mean(map(speed, parts[1:4]))], exact, gate, rows=rows,
                           compared_with="speed at its beginning", tenths=[speed(part) for part in parts])
 
 
@@ -129,8 +120,8 @@ def measure(folder, _, rows, __):
         by_hand = load_by_hand_and_look(target, rows)
     parts = tenths(seen)
     early, late = parts[1:4], parts[7:10]
-    yield speeds("drift speed", "speed at the end of the run", parts, exact, SPEED_MIN)
-    yield {**speeds("drift by hand", "the same with psql \\copy", tenths(by_hand), True, 0), "gate": None}
+    yield speeds("drift speed", "speed at the end of the run", parts, rows, exact, SPEED_MIN)
+    yield speeds("drift by hand", "the same with psql \\copy", tenths(by_hand), rows, True, None)
     yield results.paired("drift processor", "the daemon's processor time at the end of the run",
                          [microseconds_a_row(late)], [microseconds_a_row(early)], exact, GROWTH_MAX,
                          unit="µs/row", at_most=True, rows=rows, compared_with="the same at its beginning")

@@ -26,12 +26,14 @@ def journal_files(daemon):
     return [path for path in daemon.data_dir.rglob("*") if path.is_file()]
 
 
-def forget(files):
-    """Out of the page cache: what was read or written before is read from the disk again."""
+def forget(files, sync=True):
+    """Out of the page cache: what was read or written before is read from the disk again. Without `sync` what
+    is not yet written stays."""
     for path in files:
         file = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(file)
+            if sync:
+                os.fsync(file)
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(file)

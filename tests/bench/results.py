@@ -30,10 +30,11 @@ class Results:
 
 
 def paired(line, what, ours, theirs, exact, gate, goal=None, unit="rows/s", at_most=False, **more):
-    """A result out of figures of pairs. Its ratio is the median of the pairs' ratios."""
+    """A result out of figures of pairs. Its ratio is the median of the pairs' ratios. Without a gate it is only
+    told."""
     ratios = [a / b for a, b in zip(ours, theirs)]
     ratio = statistics.median(ratios)
-    good = ratio <= gate if at_most else ratio >= gate
+    good = gate is None or (ratio <= gate if at_most else ratio >= gate)
     void = more.get("void", False)
     return {"line": line, "what": what, "ours": statistics.median(ours),
             "theirs": statistics.median(theirs), "ratio": ratio, "gate": gate, "goal": goal,

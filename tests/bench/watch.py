@@ -1,4 +1,5 @@
-"""What a process uses, as /proc tells: memory, processor time, open files; and what a folder takes."""
+"""What a process uses, as /proc tells: memory, processor time, open files; what a folder takes; and what the
+daemon's metrics say."""
 
 import os
 import pathlib
@@ -35,6 +36,12 @@ def folder_bytes(folder):
         except FileNotFoundError:
             continue
     return total
+
+
+def metric(daemon, name):
+    """The series of the table events; None before there is one."""
+    found = re.search(rf'^{name}\{{[^}}]*table="events"[^}}]*\}} (\S+)$', daemon.metrics(), re.MULTILINE)
+    return float(found[1]) if found else None
 
 
 class Watch:

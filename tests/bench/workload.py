@@ -2,8 +2,7 @@
 
 import subprocess
 
-from daemon import program
-from databases import SEED
+from databases import SEED, generate
 from programs import Failed
 
 OTHER_SEED = 2
@@ -20,8 +19,7 @@ class Workload:
         path = self._folder / f"w-{rows}-{seed}.csv"
         if not path.exists():
             with open(path, "wb") as out:
-                subprocess.run([program("batchsql"), "generate", "--rows", str(rows), "--seed", str(seed),
-                                "--format", "csv"], stdout=out, check=True)
+                subprocess.run(generate(rows, seed), stdout=out, check=True)
         return path
 
     def file_of_other_values(self, rows):
