@@ -25,7 +25,7 @@ std::string Sql(Conflict conflict, const std::vector<uint16_t>& columns, uint32_
   return InsertSql(Schema(rule), columns, rows);
 }
 
-TEST_CASE("insert: one placeholder a cell, row after row") {
+TEST_CASE("insert: one parameter a cell, row after row") {
   CHECK(Sql(Conflict::kInsert, {0, 2}, 3) ==
         R"(INSERT OR ABORT INTO main."t" ("id", "b""") VALUES (?,?),(?,?),(?,?))");
 }
