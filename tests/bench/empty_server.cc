@@ -3,10 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cstdio>
-
-#include "absl/synchronization/mutex.h"
 #include "batchsql/v1/ingest.grpc.pb.h"
+#include "tests/bench/serving.h"
 
 namespace batchsql::bench {
 namespace {
@@ -22,24 +20,10 @@ class EmptyService : public v1::Ingest::CallbackService {
   }
 };
 
-int Main() {
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // as batchsqld does
-  EmptyService service;
-  int port = 0;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&service);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr) return 1;
-  (void)std::printf("port=%d\n", port);
-  (void)std::fflush(stdout);
-  while (std::getchar() != EOF) {
-  }
-  server->Shutdown();
-  return 0;
-}
-
 }  // namespace
 }  // namespace batchsql::bench
 
-int main() { return batchsql::bench::Main(); }
+int main() {
+  batchsql::bench::EmptyService service;
+  return batchsql::bench::ServeUntilInputEnds(service);
+}

@@ -17,7 +17,7 @@ class Line:
     what: str
     database: str
     compared_with: str
-    gate: float
+    gate: typing.Optional[float]  # None: the ratio is only told
     goal: typing.Optional[float]
     reference: typing.Optional[float]
     ours: typing.Callable
@@ -59,6 +59,15 @@ LINES = (
          0.95, None, sides.stream(), sides.stream(table="journal: none")),
     Line("11", "batchsql load of W's CSV file", POSTGRESQL, "psql \\copy of that file", 1.0, 1.3, 280e3,
          sides.load(), sides.by_hand),
+)
+
+# What the database and gRPC allow at most: no daemon between, or one that does nothing else.
+BOUNDS = (
+    Line("bound 3", "libpq COPY BINARY by two connections, without the daemon", POSTGRESQL, _PSQL, None, None,
+         None, sides.copy_loader("--connections", 2), sides.by_hand),
+    Line("bound 8", "64 unary one-row calls in flight, committed by COPY and nothing else", POSTGRESQL,
+         "empty unary calls, 64 in flight", None, None, None, sides.bare_calls(), sides.empty_calls(),
+         rows_max=_ONE_BY_ONE, theirs_writes=False),
 )
 
 _MANY = ("--rows-per-message", 100, "--channels", 8)

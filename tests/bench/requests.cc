@@ -54,6 +54,17 @@ std::string EncodeRequest(absl::Span<const WorkloadRow> rows, RequestForm form,
   return request.SerializeAsString();
 }
 
+WorkloadRow ReadRow(const v1::Row& cells) {
+  WorkloadRow row;
+  row.id = cells.values(0).int_value();
+  row.ts_us = cells.values(1).timestamp_us();
+  row.user_id = static_cast<int32_t>(cells.values(2).int_value());
+  row.name = cells.values(3).text_value();
+  row.amount = cells.values(4).double_value();
+  row.payload = cells.values(5).text_value();
+  return row;
+}
+
 grpc::ByteBuffer ToBuffer(const std::string& bytes) {
   const grpc::Slice slice(bytes);
   return grpc::ByteBuffer(&slice, 1);

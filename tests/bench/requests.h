@@ -18,6 +18,9 @@ enum class RequestForm : uint8_t { kRows, kColumns };
 std::string EncodeRequest(absl::Span<const WorkloadRow> rows, RequestForm form,
                           const std::string& table, v1::AckLevel ack);
 
+// What EncodeRequest made of a row in kRows form, but for the text of its time.
+WorkloadRow ReadRow(const v1::Row& cells);
+
 grpc::ByteBuffer ToBuffer(const std::string& bytes);
 
 }  // namespace batchsql::bench

@@ -2,7 +2,8 @@
 """./dev bench [WORD…]: the daemon beside other ways into the same database, in pairs that run in turn.
 
 Words are lines of the table (1 to 9 and 11; all of them when none is named) and, of the list below it,
-latency, memory, recovery, growth, idle, start (`list`: all of these) and drift. Every run gets a fresh table
+latency, memory, recovery, growth, idle, start (`list`: all of these) and drift; bounds tells what lines 3 and
+8 could reach at most. Every run gets a fresh table
 whose counts and checksum are compared afterwards. Prints a table and writes build/bench/results.json.
 
 `./dev bench micro` runs the micro-benchmarks, `./dev bench instructions` counts instructions per row, `./dev
@@ -25,9 +26,11 @@ import resources
 import results
 from workload import Workload
 
-LIST = {"latency": latency.measure, "memory": resources.memory, "recovery": recovery.measure,
-        "growth": None, "idle": resources.idle, "start": resources.start}
-WORDS = (*lines.BY_NAME, *LIST, "drift")
+LIST = ("latency", "memory", "recovery", "growth", "idle", "start")
+MEASURES = {"latency": latency.measure, "memory": resources.memory, "recovery": recovery.measure,
+            "idle": resources.idle, "start": resources.start}
+PAIRED = {**lines.BY_NAME, "growth": lines.GROWTH, "bounds": lines.BOUNDS}
+WORDS = (*lines.BY_NAME, *LIST, "drift", "bounds")
 
 
 def parse():
@@ -51,10 +54,10 @@ def measure(word, folder, workload, arguments):
     rows = arguments.rows or 1_000_000
     if word == "drift":
         yield from drift.measure(folder, workload, arguments.rows or drift.ROWS, arguments.pairs)
-    elif word in LIST and LIST[word] is not None:
-        yield from LIST[word](folder, workload, rows, arguments.pairs)
+    elif word in MEASURES:
+        yield from MEASURES[word](folder, workload, rows, arguments.pairs)
     else:
-        for line in lines.GROWTH if word == "growth" else lines.BY_NAME[word]:
+        for line in PAIRED[word]:
             yield pairs.measure(line, folder, workload, rows, arguments.pairs)
 
 

@@ -89,12 +89,24 @@ def direct_writers(connections=64):
 def empty_calls(in_flight=64):
     """As many unary calls that do nothing. Writes no row."""
     def side(_, workload, rows):
-        with subprocess.Popen([program("bench_empty_server")], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True) as server:
-            address = f"127.0.0.1:{printed(server.stdout.readline(), 'port')}"
-            try:
-                return seconds_of([program("bench_unary_client"), "--empty", "--server", address,
-                                   "--in-flight", in_flight, workload.file(rows)])
-            finally:
-                server.stdin.close()
+        return _unary_calls(["bench_empty_server"], ["--empty"], in_flight, workload.file(rows))
     return side
+
+
+def bare_calls(in_flight=64):
+    """As many unary calls of one row, to a server that does nothing but commit them."""
+    def side(target, workload, rows):
+        return _unary_calls(["bench_bare_server", target.dsn], [], in_flight, workload.file(rows))
+    return side
+
+
+def _unary_calls(server, options, in_flight, file):
+    name, *arguments = server
+    with subprocess.Popen([program(name), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as serving:
+        address = f"127.0.0.1:{printed(serving.stdout.readline(), 'port')}"
+        try:
+            return seconds_of([program("bench_unary_client"), *options, "--server", address,
+                               "--in-flight", in_flight, file])
+        finally:
+            serving.stdin.close()
