@@ -20,10 +20,14 @@ class Results:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(self.all, indent=2) + "\n", encoding="utf-8")
         low, high = result.get("ratio_range", (None, None))
-        verdict = "yes" if result["met"] else "VOID" if result.get("void") else "no"
         print(f"{result['line']:<20}{_figure(result['ours']):>12}{_figure(result['theirs']):>12} "
               f"{result['unit']:<7}{_ratio(result['ratio']):>6}{_ratio(low):>7}{_ratio(high):>7}"
-              f"{_gate(result):>7}{_ratio(result['goal']):>7}  {verdict:<5}{_words(result)}", flush=True)
+              f"{_gate(result):>7}{_ratio(result['goal']):>7}  {_verdict(result):<5}{_words(result)}", flush=True)
+
+    def summary(self):
+        """How many of those with a gate, or that failed, are met."""
+        judged = [result["met"] for result in self.all if result["met"] is not None]
+        return f"met: {sum(judged)} of {len(judged)}"
 
     def sound(self):
         return bool(self.all) and all(result["exact"] for result in self.all)
@@ -31,14 +35,18 @@ class Results:
 
 def paired(line, what, ours, theirs, exact, gate, goal=None, unit="rows/s", at_most=False, **more):
     """A result out of figures of pairs. Its ratio is the median of the pairs' ratios. Without a gate it is only
-    told."""
+    told: `met` is None unless rows are missing."""
     ratios = [a / b for a, b in zip(ours, theirs)]
     ratio = statistics.median(ratios)
-    good = gate is None or (ratio <= gate if at_most else ratio >= gate)
-    void = more.get("void", False)
+    if not exact or more.get("void", False):
+        met = False
+    elif gate is None:
+        met = None
+    else:
+        met = ratio <= gate if at_most else ratio >= gate
     return {"line": line, "what": what, "ours": statistics.median(ours),
             "theirs": statistics.median(theirs), "ratio": ratio, "gate": gate, "goal": goal,
-            "met": bool(good and exact and not void), "exact": exact, "unit": unit, "at_most": at_most,
+            "met": met, "exact": exact, "unit": unit, "at_most": at_most,
             "pairs": len(ratios), "ours_range": [min(ours), max(ours)],
             "theirs_range": [min(theirs), max(theirs)], "ratio_range": [min(ratios), max(ratios)], **more}
 
@@ -60,6 +68,12 @@ def _ratio(value):
 
 def _gate(result):
     return "-" if result["gate"] is None else f"{'≤' if result['at_most'] else '≥'}{result['gate']:g}"
+
+
+def _verdict(result):
+    if result["met"] is None:
+        return "told"
+    return "yes" if result["met"] else "VOID" if result.get("void") else "no"
 
 
 def _words(result):

@@ -76,8 +76,7 @@ def main():
                     found.add(result)
             except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                 found.add(results.failed(word, "did not run to its end", str(error)))
-    met = sum(result["met"] for result in found.all)
-    print(f"met: {met} of {len(found.all)}; medians; details in {out.relative_to(ROOT)}")
+    print(f"{found.summary()}; medians; details in {out.relative_to(ROOT)}")
     return 0 if found.sound() else 1
 
 
