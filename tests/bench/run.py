@@ -2,9 +2,9 @@
 """./dev bench [WORD…]: the daemon beside other ways into the same database, in pairs that run in turn.
 
 Words are lines of the table (1 to 9 and 11; all of them when none is named) and, of the list below it,
-latency, memory, recovery, growth, idle, start (`list`: all of these) and drift; bounds tells what lines 3 and
-8 could reach at most. Every run gets a fresh table
-whose counts and checksum are compared afterwards. Prints a table and writes build/bench/results.json.
+latency, memory, recovery, growth, idle, start (`list`: all of these) and drift; `bounds` tells what lines 3
+and 8 could reach at most. Every run gets a fresh table whose counts and checksum are compared afterwards.
+Prints a table and writes build/bench/results.json.
 
 `./dev bench micro` runs the micro-benchmarks, `./dev bench instructions` counts instructions per row, `./dev
 bench flame` draws where the time goes.
