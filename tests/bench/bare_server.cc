@@ -41,7 +41,7 @@ class BareService : public v1::Ingest::CallbackService {
     for (Batch batch = Take(); !batch.calls.empty(); batch = Take()) {
       stream.clear();
       AppendBinaryCopy(batch.rows, &stream);
-      connection.Copy("COPY events FROM STDIN (FORMAT binary)", stream);
+      connection.Copy(kCopyRows, stream);
       for (grpc::ServerUnaryReactor* call : batch.calls) call->Finish(grpc::Status::OK);
     }
   }

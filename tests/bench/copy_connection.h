@@ -6,6 +6,9 @@
 
 namespace batchsql::bench {
 
+// A transaction by itself.
+inline constexpr char kCopyRows[] = "COPY events FROM STDIN (FORMAT binary)";
+
 // A connection to PostgreSQL for programs that the daemon is compared with. Ends the program, with
 // a message, where anything fails. Used by one thread.
 class CopyConnection {

@@ -20,8 +20,6 @@ namespace {
 
 constexpr size_t kRowsPerTransaction = 10'000;
 
-// A COPY by itself is a transaction.
-constexpr char kCopy[] = "COPY events FROM STDIN (FORMAT binary)";
 constexpr char kMakeStage[] =
     "CREATE TEMP TABLE stage (LIKE events) ON COMMIT DELETE ROWS; "
     "PREPARE upsert AS INSERT INTO events SELECT * FROM stage ON CONFLICT (id) DO UPDATE SET "
@@ -38,7 +36,7 @@ void Load(CopyConnection& connection, absl::Span<const WorkloadRow> rows, bool s
        begin += of * kRowsPerTransaction) {
     stream.clear();
     AppendBinaryCopy(rows.subspan(begin, kRowsPerTransaction), &stream);
-    connection.Copy(staged ? kCopyToStage : kCopy, stream);
+    connection.Copy(staged ? kCopyToStage : kCopyRows, stream);
     if (staged) connection.Run(kUpsert);
   }
 }

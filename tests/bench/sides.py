@@ -3,6 +3,7 @@
 A side gets (target, workload, rows): a database with a fresh table, and the rows to put into it.
 """
 
+import contextlib
 import subprocess
 import time
 
@@ -48,8 +49,7 @@ def unary(in_flight=64):
     """Through the daemon, one row a call."""
     def side(target, workload, rows):
         with Daemon(configuration(target, CONNECTIONS)) as daemon:
-            seconds = seconds_of([program("bench_unary_client"), "--server", daemon.grpc_address,
-                                  "--in-flight", in_flight, workload.file(rows)])
+            seconds = _unary_seconds(daemon.grpc_address, in_flight, workload.file(rows))
             stop(daemon)
         return seconds
     return side
@@ -89,24 +89,30 @@ def direct_writers(connections=64):
 def empty_calls(in_flight=64):
     """As many unary calls that do nothing. Writes no row."""
     def side(_, workload, rows):
-        return _unary_calls(["bench_empty_server"], ["--empty"], in_flight, workload.file(rows))
+        with _serving("bench_empty_server") as address:
+            return _unary_seconds(address, in_flight, workload.file(rows), "--empty")
     return side
 
 
 def bare_calls(in_flight=64):
     """As many unary calls of one row, to a server that does nothing but commit them."""
     def side(target, workload, rows):
-        return _unary_calls(["bench_bare_server", target.dsn], [], in_flight, workload.file(rows))
+        with _serving("bench_bare_server", target.dsn) as address:
+            return _unary_seconds(address, in_flight, workload.file(rows))
     return side
 
 
-def _unary_calls(server, options, in_flight, file):
-    name, *arguments = server
+@contextlib.contextmanager
+def _serving(name, *arguments):
+    """The address of a server that ends with its standard input."""
     with subprocess.Popen([program(name), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as serving:
-        address = f"127.0.0.1:{printed(serving.stdout.readline(), 'port')}"
+                          text=True) as server:
         try:
-            return seconds_of([program("bench_unary_client"), *options, "--server", address,
-                               "--in-flight", in_flight, file])
+            yield f"127.0.0.1:{printed(server.stdout.readline(), 'port')}"
         finally:
-            serving.stdin.close()
+            server.stdin.close()
+
+
+def _unary_seconds(address, in_flight, file, *options):
+    return seconds_of([program("bench_unary_client"), *options, "--server", address, "--in-flight", in_flight,
+                       file])
